@@ -1,0 +1,66 @@
+// ProbeSpec: one parsed probe specification. The same grammar serves attach(), SEC() names,
+// listing and quick probes; docs/api.md describes it. Parsing needs no privilege and looks at
+// nothing outside its argument.
+//
+//   tracepoint:CATEGORY:EVENT    raw_tracepoint:EVENT    tp_btf:EVENT
+//   kprobe:FUNCTION[+OFFSET]     kretprobe:FUNCTION      fentry:FUNCTION   fexit:FUNCTION
+//   uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS   uretprobe:BINARY:SYMBOL
+//   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
+//   xdp:INTERFACE[:generic|native|offload]
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ebl::attach {
+
+enum class Kind {
+  tracepoint,
+  raw_tracepoint,
+  tp_btf,
+  kprobe,
+  kretprobe,
+  fentry,
+  fexit,
+  uprobe,
+  uretprobe,
+  perf,
+  interval,
+  xdp,
+};
+
+/// The grammar's word for the kind: "tracepoint", "kprobe"…
+std::string_view to_string(Kind kind);
+
+enum class XdpMode { any, generic, native, offload };
+
+/// Only the fields that the kind has in the grammar are set.
+struct ProbeSpec {
+  Kind kind = Kind::tracepoint;
+  std::string category;         ///< tracepoint: the part before the event
+  std::string target;           ///< event, function, symbol, perf event or interface
+  std::string binary;           ///< uprobe, uretprobe: a path, or a library's name
+  std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
+  std::uint64_t address = 0;    ///< uprobe: file offset's virtual address when there is no symbol
+  std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given
+  std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds
+  XdpMode mode = XdpMode::any;
+
+  /// The spec in the grammar's own words.
+  std::string text() const;
+};
+
+/// Code::invalid, with what is wrong and the form that is wanted, for text outside the
+/// grammar; an unknown kind names the nearest.
+Result<ProbeSpec> parse_probe_spec(std::string_view text);
+
+/// The hook that a SEC() name gives by itself: "tracepoint/syscalls/sys_enter_execve",
+/// "kprobe/vfs_read", "uprobe//bin/bash:readline". nullopt when the name tells the program's type only ("xdp",
+/// "kprobe", "perf_event"): obj:attach() leaves that program alone.
+Result<std::optional<ProbeSpec>> spec_of_section(std::string_view section);
+
+}  // namespace ebl::attach
