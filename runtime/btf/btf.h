@@ -92,6 +92,9 @@ class Btf {
   /// Reads raw BTF (/sys/kernel/btf/...) or the .BTF section of an ELF file, and owns the bytes.
   static Result<Btf> from_file(const std::string& path, const Btf* base = nullptr);
 
+  /// A Btf that owns `bytes`.
+  static Result<Btf> from_bytes(std::vector<std::byte> bytes, const Btf* base = nullptr);
+
   /// Ids run from 0 (void) to type_count() - 1, those of the base included.
   TypeId type_count() const { return first_id_ + static_cast<TypeId>(offsets_.size()); }
   /// The first id that is not the base's.

@@ -82,6 +82,13 @@ std::span<const std::byte> btf_section(std::span<const std::byte> file) {
 
 }  // namespace
 
+Result<Btf> Btf::from_bytes(std::vector<std::byte> bytes, const Btf* base) {
+  auto owned = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  Result<Btf> btf = parse(*owned, base);
+  if (btf) btf->owned_ = std::move(owned);
+  return btf;
+}
+
 Result<Btf> Btf::from_file(const std::string& path, const Btf* base) {
   Result<std::vector<std::byte>> read = read_whole(path);
   if (!read) return read.take_error();
