@@ -1,0 +1,40 @@
+// Reader: pulls batches of records out of a ring or perf buffer.
+//
+//   while (std::uint32_t n = reader.peek()) {
+//     for (i < n) handle(reader.records()[i]);   // borrowed views
+//     reader.release(n);                         // one consumer update a batch
+//   }
+//
+// Pull, never call back: LuaJIT compiles a loop over the records, and cannot compile calls from
+// C into Lua. One thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "events/record.h"
+
+namespace ebl::events {
+
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  /// Collects up to kBatchRecords committed records without taking them; 0 when there are none.
+  virtual std::uint32_t peek() noexcept = 0;
+  /// Takes the first `count` records of the last peek(): their memory is the kernel's again.
+  virtual void release(std::uint32_t count) noexcept = 0;
+
+  const Record* records() const { return records_.data(); }
+  /// Records that the kernel says it dropped (perf buffers).
+  std::uint64_t lost() const { return lost_; }
+  /// Readable when there are records: for epoll.
+  virtual int fd() const = 0;
+
+ protected:
+  Reader() : records_(kBatchRecords) {}
+  std::vector<Record> records_;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace ebl::events

@@ -1,0 +1,128 @@
+#include "load/map_ops.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace ebl::load {
+namespace {
+
+/// Entries of one batch: large enough to make the system call cheap, small enough for the cache.
+constexpr std::uint32_t kBatch = 4096;
+constexpr std::size_t kBatchBytes = 4u << 20;
+// ENOTSUPP of the kernel, which no header of user space names.
+constexpr int kNotSupportedByKernel = 524;
+
+std::uint32_t batch_capacity(std::uint32_t entry_size, std::uint32_t max_entries) {
+  const auto fitting = static_cast<std::uint32_t>(
+      std::max<std::size_t>(64, kBatchBytes / std::max(1u, entry_size)));
+  return std::clamp(max_entries, 1u, std::min(kBatch, fitting));
+}
+
+}  // namespace
+
+// libbpf returns the negative errno (libbpf 1.x), so do we.
+int map_lookup(int fd, const void* key, void* value, std::uint64_t flags) noexcept {
+  return bpf_map_lookup_elem_flags(fd, key, value, flags);
+}
+
+int map_update(int fd, const void* key, const void* value, std::uint64_t flags) noexcept {
+  return bpf_map_update_elem(fd, key, value, flags);
+}
+
+int map_delete(int fd, const void* key) noexcept { return bpf_map_delete_elem(fd, key); }
+
+int map_lookup_and_delete(int fd, const void* key, void* value) noexcept {
+  return bpf_map_lookup_and_delete_elem(fd, key, value);
+}
+
+MapCursor::MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
+                     std::uint32_t max_entries)
+    : fd_(fd),
+      key_size_(key_size),
+      value_size_(value_size),
+      capacity_(batch_capacity(key_size + value_size, max_entries)),
+      budget_(std::uint64_t{2} * max_entries + 16),
+      keys_(std::size_t{capacity_} * key_size),
+      values_(std::size_t{capacity_} * value_size),
+      token_(std::max(key_size, 8u)),
+      upcoming_(key_size) {}
+
+int MapCursor::next() noexcept {
+  if (finished_) return 0;
+  return single_ ? next_single() : next_batch();
+}
+
+int MapCursor::next_batch() noexcept {
+  std::uint32_t count = capacity_;
+  std::vector<std::byte>& out = token_;
+  const int result = bpf_map_lookup_batch(fd_, started_ ? token_.data() : nullptr, out.data(),
+                                          keys_.data(), values_.data(), &count, nullptr);
+  if (result == 0) {
+    started_ = true;
+    return count ? static_cast<int>(count) : next_batch();
+  }
+  if (result == -ENOENT) {  // the last batch
+    finished_ = true;
+    return static_cast<int>(count);
+  }
+  if (result == -ENOSPC) {  // one hash bucket has more entries than the buffers hold
+    capacity_ *= 2;
+    keys_.resize(std::size_t{capacity_} * key_size_);
+    values_.resize(std::size_t{capacity_} * value_size_);
+    return next_batch();
+  }
+  if (!started_ && (result == -EINVAL || result == -kNotSupportedByKernel || result == -EOPNOTSUPP)) {
+    single_ = true;
+    return next_single();
+  }
+  finished_ = true;
+  return result;
+}
+
+int MapCursor::next_single() noexcept {
+  int count = 0;
+  if (!started_) {
+    started_ = true;
+    if (bpf_map_get_next_key(fd_, nullptr, upcoming_.data()) != 0) finished_ = true;
+  }
+  while (!finished_ && count < static_cast<int>(capacity_) && budget_-- > 0) {
+    std::byte* key = keys_.data() + std::size_t(count) * key_size_;
+    std::memcpy(key, upcoming_.data(), key_size_);
+    // The key after this one is asked for first: once this one is deleted, the kernel would
+    // begin again.
+    if (bpf_map_get_next_key(fd_, key, upcoming_.data()) != 0) finished_ = true;
+    if (bpf_map_lookup_elem(fd_, key, values_.data() + std::size_t(count) * value_size_) == 0)
+      count++;
+  }
+  if (budget_ == 0) finished_ = true;
+  return count || finished_ ? count : next_single();
+}
+
+Result<MapInfo> map_info(int fd) {
+  bpf_map_info info{};
+  std::uint32_t size = sizeof(info);
+  if (const int failure = bpf_obj_get_info_by_fd(fd, &info, &size); failure != 0)
+    return Error{.stage = Stage::load,
+                 .code = Code::io,
+                 .message = "cannot read a map's information: " + errno_text(-failure)};
+  return MapInfo{.id = info.id,
+                 .type = info.type,
+                 .key_size = info.key_size,
+                 .value_size = info.value_size,
+                 .max_entries = info.max_entries,
+                 .flags = info.map_flags,
+                 .name = info.name};
+}
+
+std::string map_type_name(std::uint32_t type) {
+  const char* name = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(type));
+  return name ? name : "type " + std::to_string(type);
+}
+
+int possible_cpus() { return libbpf_num_possible_cpus(); }
+
+}  // namespace ebl::load

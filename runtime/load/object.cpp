@@ -1,0 +1,254 @@
+#include "load/object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/nearest.h"
+#include "load/load_error.h"
+#include "load/log_capture.h"
+
+namespace ebl::load {
+namespace {
+
+constexpr std::size_t kVerifierLogBytes = (16u << 20) - 1;  // the most that 5.10 accepts
+
+Error open_error(const std::string& name, const LogCapture& capture) {
+  const std::string warning = capture.last_warning();
+  return {.stage = Stage::load,
+          .code = Code::invalid,
+          .message = "cannot open BPF object '" + name +
+                     "': " + (warning.empty() ? errno_text(errno) : warning),
+          .detail = capture.text()};
+}
+
+bool starts_section(std::string_view name, std::string_view section) {
+  return name == section || (name.starts_with(section) && name[section.size()] == '.');
+}
+
+}  // namespace
+
+Result<Object::Handle> Object::open_handle() const {
+  LogCapture capture;
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.object_name = name_.c_str();
+  if (!btf_path_.empty() && btf_path_ != "/sys/kernel/btf/vmlinux")
+    options.btf_custom_path = btf_path_.c_str();
+  errno = 0;
+  Handle handle(bpf_object__open_mem(elf_.data(), elf_.size(), &options));
+  if (!handle) return open_error(name_, capture);
+  return handle;
+}
+
+Result<Object> Object::open(std::vector<std::byte> elf, const std::string& name,
+                            const std::string& btf_path) {
+  Object object;
+  object.name_ = name;
+  object.btf_path_ = btf_path;
+  object.elf_ = std::move(elf);
+  Result<Handle> handle = object.open_handle();
+  if (!handle) return handle.take_error();
+  object.handle_ = std::move(*handle);
+
+  // libbpf's copy, not the file's: the offsets of variables are filled in there.
+  std::vector<std::byte> bytes;
+  if (const ::btf* types = bpf_object__btf(object.handle_.get())) {
+    std::uint32_t size = 0;
+    const auto* raw = static_cast<const std::byte*>(btf__raw_data(types, &size));
+    if (raw) bytes.assign(raw, raw + size);
+  }
+  if (bytes.empty()) {
+    // An object without types still has maps and programs; one empty BTF serves it.
+    static constexpr std::uint32_t kEmpty[] = {0x0001eb9f, 24, 0, 0, 0, 1, 0};
+    const auto* raw = reinterpret_cast<const std::byte*>(kEmpty);
+    bytes.assign(raw, raw + 25);
+  }
+  Result<btf::Btf> types = btf::Btf::from_bytes(std::move(bytes));
+  if (!types) return types.take_error();
+  object.btf_ = std::make_unique<btf::Btf>(std::move(*types));
+  object.collect_variables();
+  return object;
+}
+
+void Object::collect_variables() {
+  for (btf::TypeId id = 1; id < btf_->type_count(); id++) {
+    if (btf_->kind(id) != btf::Kind::data_section) continue;
+    const std::string section(btf_->name(id));
+    const bool constant = starts_section(section, ".rodata");
+    if (!constant && !starts_section(section, ".data") && !starts_section(section, ".bss"))
+      continue;
+    for (std::uint32_t i = 0; i < btf_->count(id); i++) {
+      const btf::SectionVariable place = btf_->section_variable(id, i);
+      variables_.push_back({.name = std::string(btf_->name(place.variable)),
+                            .section = section,
+                            .type = btf_->target(place.variable),
+                            .offset = place.offset,
+                            .size = place.size,
+                            .constant = constant});
+    }
+  }
+}
+
+std::vector<Program> Object::programs() const {
+  std::vector<Program> out;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, handle_.get())
+      out.push_back({.handle = program, .fd = bpf_program__fd(program)});
+  // A program that was loaded late lives in a later opening.
+  for (Program& known : out)
+    for (const Handle& late : late_) {
+      bpf_program* again = bpf_object__find_program_by_name(late.get(), known.name().c_str());
+      if (again && bpf_program__fd(again) >= 0)
+        known = {.handle = again, .fd = bpf_program__fd(again)};
+    }
+  for (Program& known : out) known.fd = std::max(known.fd, -1);
+  return out;
+}
+
+Result<Program> Object::program(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const Program& candidate : programs()) {
+    if (candidate.name() == name) return candidate;
+    names.push_back(candidate.name());
+  }
+  Error error{.stage = Stage::load,
+              .code = Code::not_found,
+              .message = "no program '" + name + "' in '" + name_ + "'"};
+  error.hint = did_you_mean(name, names);
+  if (error.hint.empty()) {
+    error.hint = names.empty() ? "it has no programs" : "its programs are ";
+    for (std::size_t i = 0; i < names.size(); i++) error.hint += (i ? ", " : "") + names[i];
+  }
+  return error;
+}
+
+btf::TypeId Object::record_type_of(const std::string& map_name) const {
+  // The compiler keeps a variable `T *__ebl_record_MAP` for each map whose record it knows.
+  const auto variable = btf_->find(btf::Kind::variable, "__ebl_record_" + map_name);
+  if (!variable) return 0;
+  const btf::TypeId pointer = btf_->resolve(btf_->target(*variable));
+  return btf_->kind(pointer) == btf::Kind::pointer ? btf_->target(pointer) : 0;
+}
+
+std::vector<Map> Object::maps() const {
+  std::vector<Map> out;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, handle_.get()) {
+    if (bpf_map__is_internal(map)) continue;
+    const std::string name = bpf_map__name(map);
+    Map entry{.name = name,
+              .type = bpf_map__type(map),
+              .key_size = bpf_map__key_size(map),
+              .value_size = bpf_map__value_size(map),
+              .max_entries = bpf_map__max_entries(map),
+              .flags = bpf_map__map_flags(map),
+              .key_type = bpf_map__btf_key_type_id(map),
+              .value_type = bpf_map__btf_value_type_id(map),
+              .record_type = record_type_of(name),
+              .fd = std::max(bpf_map__fd(map), -1)};
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+bpf_map* Object::section_map(const std::string& section) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, handle_.get()) {
+    if (!bpf_map__is_internal(map)) continue;
+    // libbpf names them OBJECT.section with the object's name cut short, or by the section.
+    if (std::string_view(bpf_map__name(map)).ends_with(section)) return map;
+  }
+  return nullptr;
+}
+
+Object::Mapping::Mapping(Mapping&& other) noexcept
+    : section(std::move(other.section)),
+      memory(std::exchange(other.memory, nullptr)),
+      size(other.size) {}
+
+Object::Mapping::~Mapping() {
+  if (memory) ::munmap(memory, size);
+}
+
+std::byte* Object::variable_memory(const Variable& variable) {
+  bpf_map* map = section_map(variable.section);
+  if (!map) return nullptr;
+  if (!loaded_) {
+    std::size_t size = 0;
+    const void* initial = bpf_map__initial_value(map, &size);
+    if (!initial || std::size_t{variable.offset} + variable.size > size) return nullptr;
+    // libbpf hands out its own writable copy through a const pointer.
+    return static_cast<std::byte*>(const_cast<void*>(initial)) + variable.offset;
+  }
+  for (const Mapping& mapping : mappings_)
+    if (mapping.section == variable.section) return mapping.memory + variable.offset;
+  const std::size_t size = bpf_map__value_size(map);
+  const int protection = variable.constant ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* memory = ::mmap(nullptr, size, protection, MAP_SHARED, bpf_map__fd(map), 0);
+  if (memory == MAP_FAILED) return nullptr;
+  mappings_.emplace_back(variable.section, static_cast<std::byte*>(memory), size);
+  return static_cast<std::byte*>(memory) + variable.offset;
+}
+
+Result<void> Object::load_handle(bpf_object* handle) const {
+  LogCapture capture;
+  // Untouched pages of the buffer cost nothing, so it is not zeroed.
+  const std::unique_ptr<char[]> log(new char[kVerifierLogBytes]);
+  log[0] = '\0';
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, handle)
+      bpf_program__set_log_buf(program, log.get(), kVerifierLogBytes);
+  const int failure = bpf_object__load(handle);
+  bpf_object__for_each_program(program, handle)
+      bpf_program__set_log_buf(program, nullptr, 0);
+  if (failure == 0) return {};
+  return load_error({.object = name_,
+                     .libbpf_log = capture.text(),
+                     .verifier_log = log.get(),
+                     .error_number = -failure});
+}
+
+Result<void> Object::load(const std::vector<std::string>& program_names) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, handle_.get()) {
+    const bool wanted = std::find(program_names.begin(), program_names.end(),
+                                  bpf_program__name(program)) != program_names.end();
+    bpf_program__set_autoload(program, wanted);
+  }
+  Result<void> done = load_handle(handle_.get());
+  loaded_ = done.ok();
+  return done;
+}
+
+Result<Program> Object::load_late(const std::string& name,
+                                  const std::function<Result<void>(Program)>& prepare) {
+  Result<Program> found = program(name);
+  if (!found || found->fd >= 0) return found;
+  Result<Handle> handle = open_handle();
+  if (!handle) return handle.take_error();
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, handle->get()) {
+    const bpf_map* original =
+        bpf_object__find_map_by_name(handle_.get(), bpf_map__name(map));
+    if (!original) continue;
+    if (const int failure = bpf_map__reuse_fd(map, bpf_map__fd(original)); failure != 0)
+      return Error{.stage = Stage::load,
+                   .code = Code::io,
+                   .message = "cannot reuse map '" + std::string(bpf_map__name(map)) +
+                              "': " + errno_text(-failure)};
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, handle->get())
+      bpf_program__set_autoload(program, name == bpf_program__name(program));
+  bpf_program* again = bpf_object__find_program_by_name(handle->get(), name.c_str());
+  if (Result<void> ready = prepare({.handle = again}); !ready) return ready.take_error();
+  if (Result<void> done = load_handle(handle->get()); !done) return done.take_error();
+  late_.push_back(std::move(*handle));
+  return Program{.handle = again, .fd = bpf_program__fd(again)};
+}
+
+}  // namespace ebl::load

@@ -1,0 +1,118 @@
+// Object: one BPF object file, from open to the kernel.
+//
+// Life cycle (docs/api.md): open() parses, the kernel is not touched; load() creates every map
+// and loads the programs named, in one libbpf load. libbpf 1.1.2 cannot load one more program of
+// a loaded object, so load_late() opens the same bytes again with every map reused and
+// only that program's autoload on.
+//
+// Owned by one thread. Programs and maps are borrowed from it.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "btf/btf.h"
+#include "load/program.h"
+
+namespace ebl::load {
+
+/// A map as the object file declares it. `fd` is -1 before load. Type ids are of Object::btf();
+/// 0: the map has no BTF type there.
+struct Map {
+  std::string name;
+  bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+  std::uint32_t key_size = 0;
+  std::uint32_t value_size = 0;
+  std::uint32_t max_entries = 0;
+  std::uint32_t flags = 0;
+  btf::TypeId key_type = 0;
+  btf::TypeId value_type = 0;
+  btf::TypeId record_type = 0;  ///< ring and perf buffers: the type of a record
+  int fd = -1;
+};
+
+/// A global variable. A constant (.rodata) can be written before load only.
+struct Variable {
+  std::string name;
+  std::string section;  ///< ".rodata", ".data", ".bss" or ".data.x"
+  btf::TypeId type = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+  bool constant = false;
+};
+
+class Object {
+ public:
+  /// `elf` may be a libbpf-style object of any compiler. `name` appears in messages and in
+  /// the kernel's names. `btf_path` replaces the kernel's BTF for relocations when it is not
+  /// the kernel's own.
+  static Result<Object> open(std::vector<std::byte> elf, const std::string& name,
+                             const std::string& btf_path);
+
+  const std::string& name() const { return name_; }
+  /// The types of this object, with the variables' offsets filled in.
+  const btf::Btf& btf() const { return *btf_; }
+
+  std::vector<Program> programs() const;
+  /// With fd where it is loaded. Code::not_found names the nearest.
+  Result<Program> program(const std::string& name) const;
+  /// Without the internal maps that hold variables.
+  std::vector<Map> maps() const;
+  const std::vector<Variable>& variables() const { return variables_; }
+
+  /// Memory of a variable: the initial value before load, the map itself after. Constants are
+  /// read-only after load. Null where the kernel cannot map the section.
+  std::byte* variable_memory(const Variable& variable);
+
+  bool loaded() const { return loaded_; }
+  /// Creates all maps and loads these programs. REQUIRES: !loaded(). A verifier's refusal is
+  /// Code::verifier with the whole log as detail. After a failure the object is spent.
+  Result<void> load(const std::vector<std::string>& program_names);
+  /// Loads one more program of a loaded object over the same maps; nothing to do when it is
+  /// loaded. `prepare` sees the program of the second opening before it is loaded.
+  Result<Program> load_late(const std::string& name,
+                            const std::function<Result<void>(Program)>& prepare);
+
+ private:
+  struct CloseObject {
+    void operator()(bpf_object* object) const { bpf_object__close(object); }
+  };
+  using Handle = std::unique_ptr<bpf_object, CloseObject>;
+  struct Mapping {
+    std::string section;
+    std::byte* memory = nullptr;
+    std::size_t size = 0;
+    Mapping(std::string name, std::byte* at, std::size_t bytes)
+        : section(std::move(name)), memory(at), size(bytes) {}
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&&) = delete;
+    ~Mapping();
+  };
+
+  Object() = default;
+  Result<Handle> open_handle() const;
+  Result<void> load_handle(bpf_object* handle) const;
+  void collect_variables();
+  btf::TypeId record_type_of(const std::string& map_name) const;
+  bpf_map* section_map(const std::string& section) const;
+
+  std::string name_;
+  std::string btf_path_;
+  std::vector<std::byte> elf_;
+  Handle handle_;
+  std::unique_ptr<btf::Btf> btf_;
+  std::vector<Variable> variables_;
+  std::vector<Mapping> mappings_;
+  std::vector<Handle> late_;  // one opening for each program loaded late
+  bool loaded_ = false;
+};
+
+}  // namespace ebl::load
