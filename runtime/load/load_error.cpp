@@ -1,6 +1,9 @@
 #include "load/load_error.h"
 
+#include <array>
 #include <cerrno>
+
+#include "base/permissions.h"
 
 namespace ebl::load {
 namespace {
@@ -50,8 +53,13 @@ Error load_error(const LoadFailure& failure) {
   const std::string what = !program.empty() ? "program '" + program + "'"
                            : !map.empty()   ? "map '" + map + "'"
                                             : "'" + failure.object + "'";
+  if (failure.error_number == EPERM || failure.error_number == EACCES) {
+    static constexpr std::array kNeeded = {Capability::bpf, Capability::perfmon};
+    Error refused = explain_permission(Stage::load, "load " + what, failure.error_number, kNeeded);
+    refused.detail += failure.libbpf_log;
+    return refused;
+  }
   error.message = "cannot load " + what + ": " + errno_text(failure.error_number);
-  if (failure.error_number == EPERM) error.code = Code::not_permitted;
   return error;
 }
 

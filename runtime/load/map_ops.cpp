@@ -123,6 +123,11 @@ std::string map_type_name(std::uint32_t type) {
   return name ? name : "type " + std::to_string(type);
 }
 
+std::string libbpf_version() {
+  return std::to_string(libbpf_major_version()) + "." +
+         std::to_string(libbpf_minor_version());
+}
+
 int possible_cpus() { return libbpf_num_possible_cpus(); }
 
 }  // namespace ebl::load

@@ -66,6 +66,9 @@ Result<MapInfo> map_info(int fd);
 /// The kernel's own name of a map type without its prefix: "hash", "percpu_array"…
 std::string map_type_name(std::uint32_t type);
 
+/// "1.1": of the library that is loaded.
+std::string libbpf_version();
+
 /// CPUs that per-CPU values have room for.
 int possible_cpus();
 

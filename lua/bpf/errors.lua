@@ -1,0 +1,79 @@
+-- Errors: the one shape that every failure has, and the ways to raise it.
+--
+-- An error is a table {stage, code, message, hint?, detail?, location?} whose tostring is
+-- "place: message". The C++ side makes the same (runtime/base/error.h lists stages and codes).
+local host = require "bpf.host"
+
+local M = {}
+
+---@class bpf.Error
+---@field stage "usage"|"plan"|"compile"|"load"|"attach"|"read"|"symbols"|"script"
+---@field code "invalid"|"not_found"|"compile"|"verifier"|"not_permitted"|"not_supported"|"io"|"internal"
+---@field message string one line
+---@field hint string? the next action
+---@field detail string? clang's or the verifier's whole text
+---@field location {file: string, line: integer, column: integer}?
+---@field exit_code integer
+
+local metatable = host.error_metatable()
+
+local EXIT_CODES = { not_permitted = 3, not_supported = 4 }
+
+---@param fields table stage, code, message and optionally hint, detail, location
+---@return bpf.Error
+function M.new(fields)
+  fields.exit_code = fields.stage == "usage" and 2 or EXIT_CODES[fields.code] or 1
+  return setmetatable(fields, metatable)
+end
+
+---@param value any
+---@return boolean
+function M.is(value)
+  return type(value) == "table" and getmetatable(value) == metatable
+end
+
+local LIBRARY = "@ebpf-lua:"
+
+--- The innermost function on the stack that is not ours: the script's.
+---@return table? info as of debug.getinfo(…, "Sl")
+function M.caller()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "Sl")
+    if not info then return nil end
+    if info.what ~= "C" and info.source:sub(1, #LIBRARY) ~= LIBRARY then return info end
+    level = level + 1
+  end
+end
+
+--- Raises a misuse, blamed on the script's line.
+---@param message string
+---@param hint string?
+function M.misuse(message, hint)
+  local info = M.caller()
+  local location
+  if info and info.currentline > 0 then
+    location = { file = info.short_src, line = info.currentline, column = 0 }
+  end
+  error(M.new { stage = "script", code = "invalid", message = message, hint = hint,
+                location = location }, 0)
+end
+
+--- For xpcall: keeps where a plain Lua error came from; errors of ours pass as they are.
+---@param value any
+---@return any
+function M.with_traceback(value)
+  if type(value) == "string" then
+    return M.new { stage = "script", code = "invalid", message = value,
+                   detail = debug.traceback("", 2):gsub("^\n", "") }
+  end
+  return value
+end
+
+--- The first value, or raises the error that stands second: `check(handle:load(...))`.
+function M.check(value, err, ...)
+  if value == nil and err ~= nil then error(err, 0) end
+  return value, err, ...
+end
+
+return M

@@ -1,0 +1,22 @@
+-- The module "bpf": what scripts see. docs/api.md describes it.
+local loop = require "bpf.loop"
+local object = require "bpf.object"
+local output = require "bpf.output"
+local look_up = require "bpf.look_up"
+local trace_pipe = require "bpf.trace_pipe"
+
+local M = {
+  load = object.load,
+  run = loop.run,
+  poll = loop.poll,
+  stop = loop.stop,
+  every = loop.every,
+  after = loop.after,
+  trace_pipe = trace_pipe.read,
+}
+
+for _, part in ipairs { output, look_up } do
+  for name, value in pairs(part) do M[name] = value end
+end
+
+return M

@@ -1,0 +1,93 @@
+-- Names for numbers: addresses, users, processes, errors, times.
+local ffi = require "ffi"
+local api = require "bpf.ffi_api"
+local host = require "bpf.host"
+local errors = require "bpf.errors"
+local decode = require "bpf.decode"
+
+ffi.cdef [[
+const char *inet_ntop(int family, const void *address, char *text, uint32_t size);
+const char *strerrorname_np(int number);
+const char *strerrordesc_np(int number);
+struct ebl_passwd { char *name; char *password; uint32_t uid; uint32_t gid; };
+struct ebl_passwd *getpwuid(uint32_t uid);
+]]
+local C = ffi.C
+
+local M = {}
+
+local AF_INET, AF_INET6 = 2, 10
+
+--- An IP address as text. Takes a number (IPv4 in network byte order, as the kernel's structs
+--- hold it), or an array view or string of 4 or 16 bytes.
+---@param address number|string|any
+---@return string
+function M.ntop(address)
+  local bytes
+  if type(address) == "number" then
+    bytes = ffi.string(ffi.new("uint32_t[1]", address), 4)
+  elseif type(address) == "string" then
+    bytes = address
+  else
+    local parts = {}
+    for i = 1, #address do parts[i] = string.char(address[i]) end
+    bytes = table.concat(parts)
+  end
+  if #bytes ~= 4 and #bytes ~= 16 then
+    errors.misuse(("bpf.ntop takes 4 or 16 bytes, got %d"):format(#bytes))
+  end
+  local text = ffi.new("char[46]")
+  C.inet_ntop(#bytes == 4 and AF_INET or AF_INET6, bytes, text, 46)
+  return ffi.string(text)
+end
+
+--- The name and the text of an errno value, positive or negative.
+---@param number integer
+---@return string name "ENOENT"
+---@return string text "No such file or directory"
+function M.errno(number)
+  number = math.abs(number)
+  local name, text = C.strerrorname_np(number), C.strerrordesc_np(number)
+  return name ~= nil and ffi.string(name) or tostring(number),
+         text ~= nil and ffi.string(text) or "unknown error"
+end
+
+--- The login name of a user id; the id as text where there is none.
+---@param uid integer
+---@return string
+function M.user(uid)
+  local entry = C.getpwuid(uid)
+  return entry ~= nil and ffi.string(entry.name) or tostring(uid)
+end
+
+--- The command name of a running process, or nil when it is gone.
+---@param pid integer
+---@return string?
+function M.comm(pid)
+  local file = io.open(("/proc/%d/comm"):format(pid))
+  if not file then return nil end
+  local name = file:read("*l")
+  file:close()
+  return name
+end
+
+--- Wall-clock time of a bpf_ktime_get_ns() value.
+---@param ktime number|ffi.cdata* nanoseconds
+---@param format string? of os.date, default "%H:%M:%S"
+---@return string
+function M.time(ktime, format)
+  local wall = tonumber(ktime) + tonumber(api.ebl_boot_offset_ns())
+  return tostring(os.date(format or "%H:%M:%S", math.floor(wall / 1e9)))
+end
+
+--- A copy of an event that outlives its handler, also where the event has a field `copy`.
+M.copy = decode.copy
+
+--- Values of the kernel's enumerators by name: bpf.enum.TCP_ESTABLISHED.
+M.enum = setmetatable({}, { __index = function(self, name)
+  local value = errors.check(host.kernel_enumerator(name))
+  rawset(self, name, tonumber(value))
+  return self[name]
+end })
+
+return M

@@ -1,0 +1,214 @@
+-- The event loop: readers, timers, signals, the end of a run.
+local ffi = require "ffi"
+local C = require "bpf.ffi_api"
+local host = require "bpf.host"
+local errors = require "bpf.errors"
+local compiler = require "bpf.compiler"
+
+local M = {}
+
+-- Set from the command line (bpf.main).
+M.settings = {}
+
+local ROOM = 64
+local ready = ffi.new("int[?]", ROOM)
+local EINTR, EPIPE = 4, 32
+
+local handle       -- the C++ loop
+local pointer      -- the same for FFI
+local sources = {} -- source number -> function that drains it, returns how many
+local timers = {}  -- unordered; a script has a handful
+local stopping     -- nil, or why the run ends: "stop", "interrupt"
+M.output_closed = false
+
+local function open()
+  if not handle then
+    handle = errors.check(host.loop())
+    pointer = ffi.cast("ebl_loop *", handle:pointer())
+  end
+  return handle
+end
+
+--- Nanoseconds between two drains of a busy source (design: 1 ms); 0 drains at every wake-up.
+M.pacing_ns = 1000000
+
+---@param fd integer
+---@param drain fun(): integer
+---@return integer source
+function M.add(fd, drain)
+  local source = errors.check(open():add(fd, M.pacing_ns))
+  sources[source] = drain
+  return source
+end
+
+---@param source integer
+function M.remove(source)
+  sources[source] = nil
+  if handle then handle:remove(source) end
+end
+
+local function now()
+  return tonumber(C.ebl_monotonic_ns()) / 1e9
+end
+
+---@class bpf.Timer
+local Timer = {}
+Timer.__index = Timer
+
+--- Ends the timer; a second call does nothing.
+function Timer:stop()
+  timers[self] = nil
+end
+
+local function add_timer(seconds, fn, interval, name)
+  if type(seconds) ~= "number" or seconds < 0 or (interval and seconds == 0) then
+    errors.misuse(("%s takes a positive number of seconds first"):format(name))
+  end
+  if type(fn) ~= "function" then
+    errors.misuse(("%s takes a function second"):format(name))
+  end
+  local timer = setmetatable({ due = now() + seconds, fn = fn, interval = interval }, Timer)
+  timers[timer] = true
+  return timer
+end
+
+--- Calls `fn` every `seconds` while the loop runs.
+---@param seconds number
+---@param fn fun()
+---@return bpf.Timer
+function M.every(seconds, fn)
+  return add_timer(seconds, fn, seconds, "bpf.every")
+end
+
+--- Calls `fn` once, `seconds` from now.
+---@param seconds number
+---@param fn fun()
+---@return bpf.Timer
+function M.after(seconds, fn)
+  return add_timer(seconds, fn, nil, "bpf.after")
+end
+
+local function next_timer()
+  local due
+  for timer in pairs(timers) do
+    if not due or timer.due < due then due = timer.due end
+  end
+  return due
+end
+
+local function run_timers()
+  local time, fired = now(), nil
+  for timer in pairs(timers) do
+    if timer.due <= time then
+      fired = fired or {}
+      fired[#fired + 1] = timer
+    end
+  end
+  if not fired then return end
+  table.sort(fired, function(a, b) return a.due < b.due end)
+  for _, timer in ipairs(fired) do
+    if timers[timer] then
+      if timer.interval then
+        -- Late by whole intervals: those are skipped, the beat is kept.
+        timer.due = timer.due
+          + timer.interval * math.max(1, math.ceil((time - timer.due) / timer.interval))
+      else
+        timers[timer] = nil
+      end
+      timer.fn()
+    end
+    if stopping then return end
+  end
+end
+
+--- Writes what print has buffered. A closed pipe ends the run.
+function M.flush()
+  if C.ebl_flush() == -EPIPE then
+    M.output_closed = true
+    stopping = stopping or "stop"
+  end
+end
+
+local function turn(timeout)
+  M.flush()
+  if stopping then return 0 end
+  local count = C.ebl_loop_wait(pointer, timeout < 0 and -1 or timeout * 1e9, ready, ROOM)
+  if count == -EINTR then
+    C.ebl_take_signal()
+    stopping = "interrupt"
+    return 0
+  elseif count < 0 then
+    error(errors.new { stage = "read", code = "io",
+                       message = "waiting for events failed, errno " .. -count }, 0)
+  end
+  local handled = 0
+  for i = 0, count - 1 do
+    local drain = sources[ready[i]]
+    if drain then handled = handled + drain() end
+    if stopping then break end
+  end
+  return handled
+end
+
+--- What has already arrived, once more: the end of a run loses nothing.
+local function drain_all()
+  if M.output_closed then return end
+  for _, drain in pairs(sources) do drain() end
+  M.flush()
+end
+
+local function limit_of(deadline)
+  local due = next_timer()
+  if deadline and (not due or deadline < due) then due = deadline end
+  return due and math.max(0, due - now()) or -1
+end
+
+--- Runs until Ctrl-C (or SIGTERM, SIGHUP), bpf.stop(), or `seconds` have passed.
+---@param seconds number? default: -d of the command line, else no limit
+---@return "interrupt"|"stop"|"timeout"
+function M.run(seconds)
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0) then
+    errors.misuse("bpf.run takes a number of seconds, or nothing")
+  end
+  open()
+  compiler.stop()
+  seconds = seconds or M.settings.duration
+  local deadline = seconds and now() + seconds
+  stopping = nil
+  local why
+  repeat
+    turn(limit_of(deadline))
+    if not stopping then run_timers() end
+    why = stopping or (deadline and now() >= deadline and "timeout")
+  until why
+  stopping = nil
+  drain_all()
+  stopping = M.output_closed and "stop" or nil
+  return why
+end
+
+--- Handles what is there within `milliseconds`; returns the number of events handled.
+---@param milliseconds number? default 0
+---@return integer
+function M.poll(milliseconds)
+  open()
+  local deadline = now() + (milliseconds or 0) / 1000
+  local handled = 0
+  repeat
+    handled = handled + turn(limit_of(deadline))
+    if not stopping then run_timers() end
+  until handled > 0 or stopping or now() >= deadline
+  return handled
+end
+
+--- Ends bpf.run() when the running handler returns.
+function M.stop()
+  stopping = stopping or "stop"
+end
+
+--- True while a stop has been asked for: drains look at it between events.
+function M.stopping()
+  return stopping ~= nil
+end
+
+return M

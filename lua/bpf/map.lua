@@ -1,0 +1,326 @@
+-- Maps: element operations, iteration and events, typed by BTF.
+--
+-- A Map is a Lua table whose methods call FFI, so that loops over it compile; what the kernel
+-- holds belongs to the object. `m[k]` takes numbers, cdata and tables; a string index is always
+-- a member of Map, so string keys go through m:lookup(k), m:update(k, v), m:delete(k).
+local ffi = require "ffi"
+local C = require "bpf.ffi_api"
+local decode = require "bpf.decode"
+local errors = require "bpf.errors"
+local events = require "bpf.events"
+local nearest = require "bpf.nearest"
+local percpu = require "bpf.percpu"
+
+local M = {}
+
+---@class bpf.Map
+---@field name string
+---@field type string the kernel's name of the kind: "hash", "ringbuf"…
+local Map = {}
+
+local ENOENT, EEXIST, E2BIG, EPERM, EINVAL = 2, 17, 7, 1, 22
+local FLAGS = { any = 0, noexist = 1, exist = 2 }
+local PER_CPU = { percpu_hash = true, percpu_array = true, lru_percpu_hash = true }
+local BUFFERS = { ringbuf = true, perf_event_array = true }
+local ARRAYS = { array = true, percpu_array = true }
+-- Pages of a perf buffer on each CPU.
+local PERF_PAGES = 64
+
+---@param owner bpf.Object
+---@param entry table as object:maps() of the host gives it
+---@return bpf.Map
+function M.new(owner, entry)
+  return setmetatable({ owner = owner, name = entry.name, type = entry.type, entry = entry,
+                        opened = false }, Map)
+end
+
+local function type_error(self, what)
+  errors.misuse(("map '%s' is a %s: it has no %s"):format(self.name, self.type, what),
+                BUFFERS[self.type] and "read its events with :each(fn) or :read(n)" or nil)
+end
+
+--- A codec for a BTF type, or for plain bytes where the map has none.
+local function codec(self, type_id, size)
+  if type_id and type_id ~= 0 then
+    local layout = errors.check(self.owner.handle:layout(type_id))
+    return decode.new(layout.types), layout.root
+  end
+  local is_int = size == 1 or size == 2 or size == 4 or size == 8
+  return decode.new({ { kind = is_int and "int" or "opaque", size = size } }), 1
+end
+
+--- Descriptor, codecs and scratch memory: made at the first use, which also loads the object.
+local function open(self)
+  self.owner:ensure_loaded()
+  for _, entry in ipairs(self.owner.handle:maps()) do
+    if entry.name == self.name then rawset(self, "entry", entry) end
+  end
+  local entry = self.entry
+  rawset(self, "map_fd", entry.fd)
+  rawset(self, "opened", true)
+  if BUFFERS[self.type] then return self end
+  local set, root = codec(self, entry.value_type, entry.value_size)
+  local values = { size = entry.value_size, own = set:own(root), write = set:write(root) }
+  if PER_CPU[self.type] then values = percpu.codec(set, root, C.ebl_possible_cpus()) end
+  rawset(self, "values", values)
+  rawset(self, "value", ffi.new("uint8_t[?]", math.max(values.size, 8)))
+  if entry.key_size > 0 then
+    set, root = codec(self, entry.key_type, entry.key_size)
+    rawset(self, "keys", { size = entry.key_size, own = set:own(root), write = set:write(root) })
+    rawset(self, "key", ffi.new("uint8_t[?]", math.max(entry.key_size, 8)))
+  end
+  return self
+end
+
+local function ready(self)
+  if not self.opened or not self.owner.handle then open(self) end
+  return self
+end
+
+local function put_key(self, key)
+  if not ready(self).keys then type_error(self, "keys") end
+  self.keys.write(self.key, key, "key of map '" .. self.name .. "'")
+  return self.key
+end
+
+local REASONS = {
+  [ENOENT] = "no such key", [EEXIST] = "the key exists already",
+  [E2BIG] = "the map is full, or the index is past its end", [EPERM] = "the map is frozen, or a privilege is missing",
+  [EINVAL] = "the kernel refuses this operation or value",
+}
+
+local function failed(self, operation, number)
+  return errors.new {
+    stage = "read", code = number == EPERM and "not_permitted" or "io",
+    message = ("map '%s': %s failed: %s (errno %d)")
+      :format(self.name, operation, REASONS[number] or "error", number),
+    errno = number,
+  }
+end
+
+--- The value of a key, or nil where there is none.
+---@param key any
+---@return any
+function Map:lookup(key)
+  local place = put_key(self, key)
+  local result = C.ebl_map_lookup(self.map_fd, place, self.value, 0)
+  if result == 0 then return self.values.own(self.value) end
+  if result == -ENOENT then return nil end
+  error(failed(self, "look-up", -result), 0)
+end
+
+--- Sets a value. Returns true, or nil and the error where the kernel refuses it.
+---@param key any
+---@param value any for per-CPU kinds one value for all CPUs, or a list of them
+---@param mode "any"|"noexist"|"exist"|nil
+---@return boolean? done
+---@return bpf.Error? err
+function Map:update(key, value, mode)
+  local flags = FLAGS[mode or "any"]
+  if not flags then
+    errors.misuse(("map:update takes \"any\", \"noexist\" or \"exist\", got '%s'")
+                  :format(tostring(mode)))
+  end
+  local place = put_key(self, key)
+  self.values.write(self.value, value, "value of map '" .. self.name .. "'")
+  local result = C.ebl_map_update(self.map_fd, place, self.value, flags)
+  if result == 0 then return true end
+  return nil, failed(self, "update", -result)
+end
+
+--- Removes a key. Returns whether it was there, or nil and the error.
+---@param key any
+---@return boolean? removed
+---@return bpf.Error? err
+function Map:delete(key)
+  local result = C.ebl_map_delete(ready(self).map_fd, put_key(self, key))
+  if result == 0 then return true end
+  if result == -ENOENT then return false end
+  return nil, failed(self, "delete", -result)
+end
+
+--- Takes a value out: nil where the key is absent.
+---@param key any
+---@return any
+function Map:lookup_and_delete(key)
+  local place = put_key(self, key)
+  local result = C.ebl_map_lookup_and_delete(self.map_fd, place, self.value)
+  if result == 0 then return self.values.own(self.value) end
+  if result == -ENOENT then return nil end
+  error(failed(self, "look-up and delete", -result), 0)
+end
+
+--- for key, value in map:pairs(): entries deleted meanwhile are skipped.
+---@return fun(): any, any
+function Map:pairs()
+  local keys, values = ready(self).keys, self.values
+  if not keys then type_error(self, "keys to iterate") end
+  local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size, self.entry.max_entries)
+  cursor = ffi.gc(cursor, C.ebl_cursor_close)
+  local key_at, value_at, own_key, own_value
+  local key_size, value_size = keys.size, values.size
+  own_key, own_value = keys.own, values.own
+  local place, count = 0, 0
+  return function()
+    if place == count then
+      count = C.ebl_cursor_next(cursor)
+      if count < 0 then error(failed(self, "iteration", -count), 0) end
+      if count == 0 then return nil end
+      place, key_at, value_at = 0, C.ebl_cursor_keys(cursor), C.ebl_cursor_values(cursor)
+    end
+    local key = own_key(key_at + place * key_size)
+    local value = own_value(value_at + place * value_size)
+    place = place + 1
+    return key, value
+  end
+end
+
+--- Removes every entry; array values become zero.
+function Map:clear()
+  ready(self)
+  if ARRAYS[self.type] then
+    ffi.fill(self.value, self.values.size)
+    for index = 0, self.entry.max_entries - 1 do
+      self.keys.write(self.key, index)
+      local result = C.ebl_map_update(self.map_fd, self.key, self.value, 0)
+      if result ~= 0 then error(failed(self, "clear", -result), 0) end
+    end
+    return
+  end
+  local keys = {}
+  for key in self:pairs() do keys[#keys + 1] = key end
+  for _, key in ipairs(keys) do
+    local removed, err = self:delete(key)
+    if removed == nil then error(err, 0) end
+  end
+end
+
+--- How many entries there are now.
+---@return integer
+function Map:count()
+  local count = 0
+  for _ in self:pairs() do count = count + 1 end
+  return count
+end
+
+--- Appends to a queue or stack. Returns true, or nil and the error (full).
+---@param value any
+function Map:push(value)
+  if ready(self).keys then type_error(self, "push") end
+  self.values.write(self.value, value, "value of map '" .. self.name .. "'")
+  local result = C.ebl_map_update(self.map_fd, nil, self.value, 0)
+  if result == 0 then return true end
+  return nil, failed(self, "push", -result)
+end
+
+--- Takes the next value of a queue or stack, or nil where it is empty.
+function Map:pop()
+  if ready(self).keys then type_error(self, "pop") end
+  local result = C.ebl_map_lookup_and_delete(self.map_fd, nil, self.value)
+  if result == 0 then return self.values.own(self.value) end
+  if result == -ENOENT then return nil end
+  error(failed(self, "pop", -result), 0)
+end
+
+--- The next value of a queue or stack, left there, or nil where it is empty.
+function Map:peek()
+  if ready(self).keys then type_error(self, "peek") end
+  local result = C.ebl_map_lookup(self.map_fd, nil, self.value, 0)
+  if result == 0 then return self.values.own(self.value) end
+  if result == -ENOENT then return nil end
+  error(failed(self, "peek", -result), 0)
+end
+
+local function reader(self)
+  ready(self)
+  if not BUFFERS[self.type] then
+    errors.misuse(("map '%s' is a %s: only ring and perf buffers have events")
+                  :format(self.name, self.type), "read it with :pairs() or by key")
+  end
+  if not self.open_reader then
+    local amount = self.type == "ringbuf" and self.entry.max_entries or PERF_PAGES
+    rawset(self, "open_reader", events.open(self.map_fd, self.type, amount))
+    self.owner:own(self.open_reader)
+  end
+  return self.open_reader
+end
+
+local function record_type(self, type_name)
+  if type_name ~= nil and type(type_name) ~= "string" then
+    errors.misuse('the type of a record is given as text: "struct event"')
+  end
+  local id = self.entry.record_type
+  if type_name then id = errors.check(self.owner.handle:type_id(type_name)) end
+  if id == 0 then
+    errors.misuse(("the type of the records of map '%s' is not known"):format(self.name),
+                  'name it: :each(fn, "struct event")')
+  end
+  local layout = errors.check(self.owner.handle:layout(id))
+  return decode.new(layout.types), layout.root
+end
+
+--- Calls `fn(event, cpu)` for each record while the loop runs. The event is a view, valid until
+--- `fn` returns (event:copy() keeps one). A second call replaces the first.
+---@param fn fun(event: any, cpu: integer)
+---@param type_name string? "struct event", where the C does not tell
+---@return bpf.Map self
+function Map:each(fn, type_name)
+  if type(fn) ~= "function" then errors.misuse("map:each takes a function first") end
+  local set, root = record_type(ready(self), type_name)
+  reader(self):each(fn, set, root)
+  return self
+end
+
+--- The records that are there now, at most `most`, as values of their own.
+---@param most integer? default 1024
+---@param type_name string?
+---@return any[]
+function Map:read(most, type_name)
+  local set, root = record_type(ready(self), type_name)
+  return reader(self):read(most or 1024, set, root)
+end
+
+--- Records that the kernel dropped because nobody read them in time.
+---@return integer
+function Map:lost()
+  return self.open_reader and self.open_reader:lost() or 0
+end
+
+--- {name, type, key_size, value_size, max_entries, flags}
+function Map:info()
+  local entry = self.entry
+  return { name = self.name, type = self.type, key_size = entry.key_size,
+           value_size = entry.value_size, max_entries = entry.max_entries, flags = entry.flags }
+end
+
+function Map.__index(self, key)
+  if type(key) ~= "string" then return Map.lookup(self, key) end
+  local method = rawget(Map, key)
+  if method ~= nil or key:match("^_") then return method end
+  if key == "open_reader" or key == "keys" then return nil end
+  local names = {}
+  for name, value in pairs(Map) do
+    if type(value) == "function" and name:sub(1, 2) ~= "__" then names[#names + 1] = name end
+  end
+  errors.misuse(("map '%s' has no member '%s'"):format(self.name, key),
+                nearest.hint(key, names, "members")
+                .. "; a string key goes through :lookup(key)")
+end
+
+function Map.__newindex(self, key, value)
+  if type(key) == "string" then
+    errors.misuse(("map '%s': a string index is a member's name"):format(self.name),
+                  "a string key goes through :update(key, value)")
+  end
+  if value == nil then
+    errors.check(Map.delete(self, key))
+  else
+    errors.check(Map.update(self, key, value))
+  end
+end
+
+function Map.__tostring(self)
+  return ("map: %s (%s)"):format(self.name, self.type)
+end
+
+return M

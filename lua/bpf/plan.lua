@@ -1,0 +1,137 @@
+-- Stage 1, plan: what bpf.load was asked for, checked, as one plain table.
+local errors = require "bpf.errors"
+local nearest = require "bpf.nearest"
+
+local M = {}
+
+---@class bpf.LoadOptions
+---@field source string? C text; exactly one of source and file
+---@field file string? a .c, .bpf.c or compiled .o file; relative names start at the script's folder
+---@field constants table<string, any>? values of `const volatile` variables
+---@field cflags string[]? -D, -U, -I and the like
+---@field name string? of the object, in messages and in the kernel; from the script by default
+---@field load boolean? false: compile only, never touch the kernel
+
+---@class bpf.Plan
+---@field kind "source"|"file"|"object"
+---@field text string the C text, or the ELF bytes of an object
+---@field name string
+---@field directory string where local headers are; "" for none
+---@field file string what diagnostics call the text
+---@field line integer the line of `file` on which the text begins
+---@field constants table
+---@field flags string[]
+---@field compile_only boolean
+
+local OPTIONS = { source = "string", file = "string", constants = "table", cflags = "table",
+                  name = "string", load = "boolean" }
+
+--- Chunks that are no files (-e, -), by their debug name, for line numbers.
+---@type table<string, string>
+M.chunks = {}
+
+local function read_file(path)
+  local file, why = io.open(path, "rb")
+  if not file then errors.misuse(("cannot read %s"):format(why)) end
+  local text = file:read("*a")
+  file:close()
+  if not text then errors.misuse(("cannot read %s: not a file"):format(path)) end
+  return text
+end
+
+local function check_options(options)
+  if type(options) ~= "table" then
+    errors.misuse("bpf.load takes a table: bpf.load{ source = [[ ... ]] }")
+  end
+  for key, value in pairs(options) do
+    local wanted = OPTIONS[key]
+    if not wanted then
+      errors.misuse(("bpf.load has no option '%s'"):format(tostring(key)),
+                    nearest.hint(tostring(key), nearest.keys(OPTIONS), "options"))
+    end
+    if type(value) ~= wanted then
+      errors.misuse(("bpf.load: option '%s' takes a %s, got a %s"):format(key, wanted,
+                    type(value)))
+    end
+  end
+  if (options.source == nil) == (options.file == nil) then
+    errors.misuse("bpf.load takes exactly one of 'source' and 'file'")
+  end
+end
+
+--- The line of `script` on which `text` stands, the last one at or before the call.
+local function line_of(script, text, call_line)
+  local found, line, from = nil, 1, 1
+  local at = script:find(text, 1, true)
+  while at do
+    for _ in script:sub(from, at - 1):gmatch("\n") do line = line + 1 end
+    if found and line > call_line then break end
+    found, from = line, at
+    at = script:find(text, at + 1, true)
+  end
+  return found
+end
+
+--- Finds where a literal stands in the script that calls: diagnostics then speak of that
+--- place.
+---@return string file
+---@return integer line
+local function locate(text, info)
+  if not info then return "<source>", 1 end
+  local script = M.chunks[info.source]
+  local shown = info.short_src
+  if not script and info.source:sub(1, 1) == "@" then
+    shown = info.source:sub(2)
+    local file = io.open(shown, "rb")
+    script = file and file:read("*a")
+    if file then file:close() end
+  end
+  local line = script and text ~= "" and line_of(script, text, info.currentline)
+  if line then return shown, line end
+  return ("<source of %s:%d>"):format(shown, info.currentline), 1
+end
+
+local function folder_of(path)
+  return path:match("^(.*)/[^/]*$") or "."
+end
+
+local function script_folder(info)
+  local path = info and info.source:match("^@(.*)")
+  return path and folder_of(path)
+end
+
+local function object_name(options, fallback)
+  local name = options.name or fallback:match("([^/]+)$"):gsub("%..*$", "")
+  name = name:gsub("[^%w_]", "_")
+  return name ~= "" and name or "script"
+end
+
+---@param options bpf.LoadOptions
+---@return bpf.Plan
+function M.of(options)
+  check_options(options)
+  local caller = errors.caller()
+  local plan = { constants = options.constants or {}, flags = options.cflags or {},
+                 compile_only = options.load == false, line = 1 }
+  for i, flag in ipairs(plan.flags) do
+    if type(flag) ~= "string" then
+      errors.misuse(("bpf.load: cflags[%d] is a %s, not a string"):format(i, type(flag)))
+    end
+  end
+  if options.source then
+    plan.kind, plan.text = "source", options.source
+    plan.file, plan.line = locate(options.source, caller)
+    plan.directory = script_folder(caller) or ""
+    plan.name = object_name(options, plan.file:match("^<") and "script" or plan.file)
+    return plan
+  end
+  local path, folder = options.file, script_folder(caller)
+  if path:sub(1, 1) ~= "/" and folder then path = folder .. "/" .. path end
+  plan.text = read_file(path)
+  plan.kind = plan.text:sub(1, 4) == "\127ELF" and "object" or "file"
+  plan.file, plan.directory = path, folder_of(path)
+  plan.name = object_name(options, path)
+  return plan
+end
+
+return M

@@ -1,0 +1,84 @@
+-- Programs of an object: loading and attaching one of them.
+local host = require "bpf.host"
+local errors = require "bpf.errors"
+local link = require "bpf.link"
+local nearest = require "bpf.nearest"
+
+local M = {}
+
+---@class bpf.Program
+---@field name string
+---@field section string its SEC() name
+---@field private owner bpf.Object
+---@field private hook string? the spec that the section gives
+local Program = {}
+Program.__index = Program
+
+---@param owner bpf.Object
+---@param entry {name: string, section: string}
+---@return bpf.Program
+function M.new(owner, entry)
+  local hook = errors.check(host.section_spec(entry.section))
+  return setmetatable({ owner = owner, name = entry.name, section = entry.section,
+                        hook = hook }, Program)
+end
+
+local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number", maxactive = "number",
+                         replace = "boolean" }
+
+local function check_options(options)
+  if options == nil then return end
+  if type(options) ~= "table" then
+    errors.misuse("program:attach takes a table of options second")
+  end
+  for key, value in pairs(options) do
+    local wanted = ATTACH_OPTIONS[key]
+    if not wanted then
+      errors.misuse(("program:attach has no option '%s'"):format(tostring(key)),
+                    nearest.hint(tostring(key), nearest.keys(ATTACH_OPTIONS), "options"))
+    end
+    if type(value) ~= wanted then
+      errors.misuse(("program:attach: option '%s' takes a %s, got a %s"):format(key, wanted,
+                    type(value)))
+    end
+  end
+end
+
+--- Attaches to `spec`, or to the hook that its SEC() names. Loads it first where needed.
+---@param spec string?
+---@param options {pid: integer?, cpu: integer?, cookie: integer?, maxactive: integer?, replace: boolean?}?
+---@return bpf.Link
+function Program:attach(spec, options)
+  if spec ~= nil and type(spec) ~= "string" then
+    errors.misuse('program:attach takes a probe spec such as "tracepoint:sched:sched_switch"')
+  end
+  check_options(options)
+  if not spec and not self.hook then
+    errors.misuse(("program '%s' names no hook: SEC(\"%s\")"):format(self.name, self.section),
+                  "pass one, for example :attach(\"xdp:eth0\")")
+  end
+  if spec then errors.check(host.parse_spec(spec)) end
+  self.owner:ensure_loaded(self, spec)
+  local handle = errors.check(self.owner.handle:attach(self.name, spec or self.hook, options))
+  return self.owner:own(link.new(handle, self.owner))
+end
+
+--- Loads it into the kernel: verifier errors show here.
+---@return bpf.Program self
+function Program:load()
+  self.owner:ensure_loaded(self)
+  return self
+end
+
+--- The descriptor of the loaded program; loads it first where needed.
+---@return integer
+function Program:fd()
+  self.owner:ensure_loaded(self)
+  return errors.check(self.owner.handle:program_fd(self.name))
+end
+
+function Program:__tostring()
+  return ("program: %s SEC(\"%s\")"):format(self.name, self.section)
+end
+
+return M

@@ -1,0 +1,55 @@
+// The compiler as Lua sees it: one server a process, started early or at the first compile.
+#include "btf/btf.h"
+#include "compile/compiler.h"
+#include "host/bindings.h"
+#include "host/lua_value.h"
+
+namespace ebl::host {
+namespace {
+
+constexpr const char* kCompiler = "bpf compiler";
+using CompilerBox = Box<compile::Compiler>;
+
+/// host.compiler() -> compiler | nil, err. Its server begins to get ready at once.
+int compiler_start(lua_State* lua) {
+  const Places places = get_places(lua);
+  Result<compile::Compiler> compiler = compile::Compiler::start(
+      {.library = places.compiler, .btf_path = btf::kernel_btf_path()});
+  if (!compiler) return fail(lua, compiler.error());
+  CompilerBox::push(lua, std::move(*compiler), kCompiler);
+  return 1;
+}
+
+/// compiler:compile{text=, name=, directory=, flags=} -> object bytes, warnings | nil, err
+int compiler_compile(lua_State* lua) {
+  compile::Compiler& compiler = CompilerBox::open(lua, 1, kCompiler);
+  luaL_checktype(lua, 2, LUA_TTABLE);
+  compile::Request request{.text = string_field(lua, 2, "text"),
+                           .name = string_field(lua, 2, "name"),
+                           .directory = string_field(lua, 2, "directory")};
+  lua_getfield(lua, 2, "flags");
+  request.flags = strings_at(lua, lua_gettop(lua));
+  lua_pop(lua, 1);
+  Result<compile::Output> output = compiler.compile(request);
+  if (!output) return fail(lua, output.error());
+  push(lua, {reinterpret_cast<const char*>(output->object.data()), output->object.size()});
+  push(lua, output->warnings);
+  return 2;
+}
+
+int compiler_close(lua_State* lua) {
+  CompilerBox::check(lua, 1, kCompiler)->close();
+  return 0;
+}
+
+constexpr luaL_Reg kMethods[] = {{"compile", compiler_compile}, {nullptr, nullptr}};
+constexpr luaL_Reg kFunctions[] = {{"compiler", compiler_start}, {nullptr, nullptr}};
+
+}  // namespace
+
+void register_compiler(lua_State* lua) {
+  register_type(lua, kCompiler, kMethods, compiler_close);
+  luaL_register(lua, nullptr, kFunctions);
+}
+
+}  // namespace ebl::host

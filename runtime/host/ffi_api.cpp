@@ -1,0 +1,100 @@
+#include "host/ffi_api.h"
+
+#include <time.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <new>
+
+#include "events/loop.h"
+#include "events/reader.h"
+#include "events/signals.h"
+#include "load/map_ops.h"
+
+// The FFI types are names for the C++ objects behind them.
+using ebl::events::EventLoop;
+using ebl::events::Reader;
+using ebl::load::MapCursor;
+
+static_assert(sizeof(ebl_record) == sizeof(ebl::events::Record));
+static_assert(offsetof(ebl_record, size) == offsetof(ebl::events::Record, size));
+static_assert(offsetof(ebl_record, cpu) == offsetof(ebl::events::Record, cpu));
+
+namespace {
+
+Reader* as_reader(ebl_reader* reader) { return reinterpret_cast<Reader*>(reader); }
+const Reader* as_reader(const ebl_reader* reader) {
+  return reinterpret_cast<const Reader*>(reader);
+}
+MapCursor* as_cursor(ebl_cursor* cursor) { return reinterpret_cast<MapCursor*>(cursor); }
+const MapCursor* as_cursor(const ebl_cursor* cursor) {
+  return reinterpret_cast<const MapCursor*>(cursor);
+}
+
+int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t ebl_reader_peek(ebl_reader* reader) { return as_reader(reader)->peek(); }
+void ebl_reader_release(ebl_reader* reader, uint32_t count) {
+  as_reader(reader)->release(count);
+}
+const ebl_record* ebl_reader_records(const ebl_reader* reader) {
+  return reinterpret_cast<const ebl_record*>(as_reader(reader)->records());
+}
+uint64_t ebl_reader_lost(const ebl_reader* reader) { return as_reader(reader)->lost(); }
+
+int ebl_loop_wait(ebl_loop* loop, int64_t timeout_ns, int* ready, int room) {
+  return reinterpret_cast<EventLoop*>(loop)->wait(
+      timeout_ns, std::span(ready, static_cast<std::size_t>(room)));
+}
+int ebl_signal_pending(void) { return ebl::events::signal_pending(); }
+int ebl_take_signal(void) { return ebl::events::take_signal(); }
+
+int ebl_map_lookup(int fd, const void* key, void* value, uint64_t flags) {
+  return ebl::load::map_lookup(fd, key, value, flags);
+}
+int ebl_map_update(int fd, const void* key, const void* value, uint64_t flags) {
+  return ebl::load::map_update(fd, key, value, flags);
+}
+int ebl_map_delete(int fd, const void* key) { return ebl::load::map_delete(fd, key); }
+int ebl_map_lookup_and_delete(int fd, const void* key, void* value) {
+  return ebl::load::map_lookup_and_delete(fd, key, value);
+}
+int ebl_possible_cpus(void) { return ebl::load::possible_cpus(); }
+
+ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,
+                            uint32_t entries) {
+  auto* cursor = new (std::nothrow) MapCursor(fd, key_size, value_size, entries);
+  return reinterpret_cast<ebl_cursor*>(cursor);
+}
+int ebl_cursor_next(ebl_cursor* cursor) { return as_cursor(cursor)->next(); }
+const uint8_t* ebl_cursor_keys(const ebl_cursor* cursor) {
+  return reinterpret_cast<const uint8_t*>(as_cursor(cursor)->keys());
+}
+const uint8_t* ebl_cursor_values(const ebl_cursor* cursor) {
+  return reinterpret_cast<const uint8_t*>(as_cursor(cursor)->values());
+}
+void ebl_cursor_close(ebl_cursor* cursor) { delete as_cursor(cursor); }
+
+// Through stdio, so that io.write and print keep their order.
+int ebl_write(const char* text, size_t size) {
+  errno = 0;
+  return std::fwrite(text, 1, size, stdout) == size ? 0 : -(errno ? errno : EIO);
+}
+int ebl_flush(void) {
+  errno = 0;
+  return std::fflush(stdout) == 0 ? 0 : -(errno ? errno : EIO);
+}
+
+int64_t ebl_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t ebl_boot_offset_ns(void) {
+  return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+}
+}

@@ -1,0 +1,69 @@
+// Names for addresses and enumerators, and where the kernel's file systems are.
+#include <cstdlib>
+
+#include "base/mounts.h"
+#include "btf/btf.h"
+#include "host/bindings.h"
+#include "host/lua_value.h"
+#include "symbols/kernel.h"
+
+namespace ebl::host {
+namespace {
+
+/// host.tracefs() -> mount point | nil, err. Mounts it where it is missing and we may.
+int tracefs(lua_State* lua) {
+  Result<std::string> point = ensure_mounted("tracefs", "/sys/kernel/tracing");
+  if (!point) return fail(lua, point.error());
+  push(lua, *point);
+  return 1;
+}
+
+Result<std::int64_t> kernel_enumerator(const std::string& name) {
+  Result<btf::Btf> kernel = btf::Btf::from_file(btf::kernel_btf_path());
+  if (!kernel) return kernel.take_error();
+  for (btf::TypeId id = 1; id < kernel->type_count(); id++) {
+    const btf::Kind kind = kernel->kind(id);
+    if (kind != btf::Kind::enumeration && kind != btf::Kind::enumeration64) continue;
+    for (std::uint32_t i = 0; i < kernel->count(id); i++)
+      if (kernel->enumerator(id, i).name == name)
+        return static_cast<std::int64_t>(kernel->enumerator(id, i).value);
+  }
+  return Error{.stage = Stage::symbols,
+               .code = Code::not_found,
+               .message = "no enumerator '" + name + "' in the kernel's types"};
+}
+
+/// host.kernel_enumerator(name) -> number | nil, err
+int enumerator(lua_State* lua) {
+  Result<std::int64_t> value = kernel_enumerator(luaL_checkstring(lua, 1));
+  if (!value) return fail(lua, value.error());
+  lua_pushnumber(lua, static_cast<lua_Number>(*value));
+  return 1;
+}
+
+/// host.ksym(address in hexadecimal) -> name, offset, module | nil, err (no err: no symbol)
+int ksym(lua_State* lua) {
+  const std::uint64_t address = std::strtoull(luaL_checkstring(lua, 1), nullptr, 16);
+  Result<const symbols::KernelSymbols*> known = symbols::KernelSymbols::get();
+  if (!known) return fail(lua, known.error());
+  const std::optional<symbols::KernelSymbol> found = (*known)->at(address);
+  if (!found) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  push(lua, found->name);
+  lua_pushnumber(lua, static_cast<lua_Number>(address - found->address));
+  push(lua, found->module);
+  return 3;
+}
+
+constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
+                                   {"kernel_enumerator", enumerator},
+                                   {"ksym", ksym},
+                                   {nullptr, nullptr}};
+
+}  // namespace
+
+void register_look_ups(lua_State* lua) { luaL_register(lua, nullptr, kFunctions); }
+
+}  // namespace ebl::host

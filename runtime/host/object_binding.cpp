@@ -1,0 +1,296 @@
+// Objects and their programs: open, load, attach.
+#include "attach/link.h"
+#include "attach/spec.h"
+#include "btf/layout.h"
+#include "host/bindings.h"
+#include "host/lua_value.h"
+#include "load/map_ops.h"
+#include "load/object.h"
+
+namespace ebl::host {
+namespace {
+
+constexpr const char* kObject = "bpf object";
+constexpr const char* kLink = "bpf link";
+using ObjectBox = Box<load::Object>;
+using LinkBox = Box<attach::Link>;
+
+/// host.open(elf, name) -> object | nil, err
+int object_open(lua_State* lua) {
+  std::size_t size = 0;
+  const char* elf = luaL_checklstring(lua, 1, &size);
+  const char* name = luaL_checkstring(lua, 2);
+  const auto* bytes = reinterpret_cast<const std::byte*>(elf);
+  Result<load::Object> object =
+      load::Object::open(std::vector<std::byte>(bytes, bytes + size), name,
+                         btf::kernel_btf_path());
+  if (!object) return fail(lua, object.error());
+  ObjectBox::push(lua, std::move(*object), kObject);
+  return 1;
+}
+
+/// object:programs() -> list of {name, section, loaded}
+int object_programs(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  lua_newtable(lua);
+  int place = 0;
+  for (const load::Program& program : object.programs()) {
+    lua_createtable(lua, 0, 3);
+    set_field(lua, "name", program.name());
+    set_field(lua, "section", program.section());
+    set_flag(lua, "loaded", program.fd >= 0);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
+/// object:maps() -> list of {name, type, key_size, value_size, max_entries, flags, key_type,
+/// value_type, record_type, fd}
+int object_maps(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  lua_newtable(lua);
+  int place = 0;
+  for (const load::Map& map : object.maps()) {
+    lua_createtable(lua, 0, 10);
+    set_field(lua, "name", map.name);
+    set_field(lua, "type", load::map_type_name(map.type));
+    set_field(lua, "key_size", map.key_size);
+    set_field(lua, "value_size", map.value_size);
+    set_field(lua, "max_entries", map.max_entries);
+    set_field(lua, "flags", map.flags);
+    set_field(lua, "key_type", map.key_type);
+    set_field(lua, "value_type", map.value_type);
+    set_field(lua, "record_type", map.record_type);
+    set_field(lua, "fd", map.fd);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
+/// object:variables() -> list of {name, section, type, size, constant}
+int object_variables(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  lua_newtable(lua);
+  int place = 0;
+  for (const load::Variable& variable : object.variables()) {
+    lua_createtable(lua, 0, 5);
+    set_field(lua, "name", variable.name);
+    set_field(lua, "section", variable.section);
+    set_field(lua, "type", variable.type);
+    set_field(lua, "size", variable.size);
+    set_flag(lua, "constant", variable.constant);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
+/// object:variable_memory(place) -> light userdata | nil; `place` counts from 1 in variables()
+int object_variable_memory(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const auto place = static_cast<std::size_t>(luaL_checkinteger(lua, 2));
+  if (place < 1 || place > object.variables().size())
+    return luaL_argerror(lua, 2, "no such variable");
+  lua_pushlightuserdata(lua, object.variable_memory(object.variables()[place - 1]));
+  return 1;
+}
+
+/// object:layout(type_id) -> {types, root} | nil, err
+int object_layout(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const auto id = static_cast<btf::TypeId>(luaL_checkinteger(lua, 2));
+  Result<btf::Layout> layout = btf::layout_of(object.btf(), id);
+  if (!layout) return fail(lua, layout.error());
+  push_layout(lua, *layout);
+  return 1;
+}
+
+/// object:type_id(name) -> number | nil, err
+int object_type_id(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const char* name = luaL_checkstring(lua, 2);
+  Result<btf::TypeId> id = btf::type_by_name(object.btf(), name);
+  if (!id) return fail(lua, id.error());
+  lua_pushnumber(lua, *id);
+  return 1;
+}
+
+/// Prepares a program for the spec that is given in text, or else in its SEC() name.
+Result<void> prepare(load::Program program, const std::string& spec_text) {
+  if (!spec_text.empty()) {
+    Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
+    if (!spec) return spec.take_error();
+    return attach::prepare(program, *spec);
+  }
+  Result<std::optional<attach::ProbeSpec>> spec =
+      attach::spec_of_section(program.section());
+  if (!spec) return spec.take_error();
+  return *spec ? attach::prepare(program, **spec) : Result<void>();
+}
+
+/// object:load{ {name=, spec=}, … } -> true | nil, err. All maps, and these programs.
+int object_load(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  luaL_checktype(lua, 2, LUA_TTABLE);
+  std::vector<std::string> names;
+  const int count = static_cast<int>(lua_objlen(lua, 2));
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(lua, 2, i);
+    const std::string name = string_field(lua, -1, "name");
+    const std::string spec = string_field(lua, -1, "spec");
+    lua_pop(lua, 1);
+    Result<load::Program> program = object.program(name);
+    if (!program) return fail(lua, program.error());
+    if (Result<void> ready = prepare(*program, spec); !ready) return fail(lua, ready.error());
+    names.push_back(name);
+  }
+  return finish(lua, object.load(names));
+}
+
+/// object:load_late(name, spec) -> true | nil, err
+int object_load_late(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const std::string name = luaL_checkstring(lua, 2);
+  const std::string spec = luaL_optstring(lua, 3, "");
+  Result<load::Program> program = object.load_late(
+      name, [&spec](load::Program unloaded) { return prepare(unloaded, spec); });
+  if (!program) return fail(lua, program.error());
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
+/// object:loaded() -> boolean
+int object_loaded(lua_State* lua) {
+  lua_pushboolean(lua, ObjectBox::open(lua, 1, kObject).loaded());
+  return 1;
+}
+
+/// object:program_fd(name) -> number (-1: not loaded) | nil, err
+int object_program_fd(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  Result<load::Program> program = object.program(luaL_checkstring(lua, 2));
+  if (!program) return fail(lua, program.error());
+  lua_pushinteger(lua, program->fd);
+  return 1;
+}
+
+/// object:attach(program, spec, options) -> link | nil, err. The program is loaded.
+int object_attach(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const std::string name = luaL_checkstring(lua, 2);
+  const std::string spec_text = luaL_checkstring(lua, 3);
+  attach::Options options;
+  if (lua_istable(lua, 4)) {
+    auto number = [lua](const char* field) -> std::optional<std::int64_t> {
+      lua_getfield(lua, 4, field);
+      std::optional<std::int64_t> value;
+      if (lua_isnumber(lua, -1)) value = static_cast<std::int64_t>(lua_tonumber(lua, -1));
+      lua_pop(lua, 1);
+      return value;
+    };
+    if (auto pid = number("pid")) options.pid = static_cast<int>(*pid);
+    if (auto cpu = number("cpu")) options.cpu = static_cast<int>(*cpu);
+    if (auto cookie = number("cookie")) options.cookie = static_cast<std::uint64_t>(*cookie);
+    if (auto most = number("maxactive")) options.maxactive = static_cast<std::uint32_t>(*most);
+    lua_getfield(lua, 4, "replace");
+    options.replace = lua_toboolean(lua, -1);
+    lua_pop(lua, 1);
+  }
+  Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
+  if (!spec) return fail(lua, spec.error());
+  Result<load::Program> program = object.program(name);
+  if (!program) return fail(lua, program.error());
+  Result<attach::Link> link = attach::attach(*program, *spec, options);
+  if (!link) return fail(lua, link.error());
+  LinkBox::push(lua, std::move(*link), kLink);
+  return 1;
+}
+
+int object_close(lua_State* lua) {
+  ObjectBox::check(lua, 1, kObject)->close();
+  return 0;
+}
+
+/// link:spec() -> string
+int link_spec(lua_State* lua) {
+  push(lua, LinkBox::open(lua, 1, kLink).spec().text());
+  return 1;
+}
+
+/// link:fd() -> number, -1 where the kind has none
+int link_fd(lua_State* lua) {
+  lua_pushinteger(lua, LinkBox::open(lua, 1, kLink).fd());
+  return 1;
+}
+
+int link_close(lua_State* lua) {
+  LinkBox::check(lua, 1, kLink)->close();
+  return 0;
+}
+
+/// host.close_links(list): detaches all together, so that the kernel's waits overlap
+int close_links(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  const int count = static_cast<int>(lua_objlen(lua, 1));
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(lua, 1, i);
+    LinkBox::check(lua, -1, kLink);
+    lua_pop(lua, 1);
+  }
+  std::vector<attach::Link*> links;
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(lua, 1, i);
+    links.push_back(static_cast<LinkBox*>(lua_touserdata(lua, -1))->value);
+    lua_pop(lua, 1);
+  }
+  attach::close_all(links);
+  return 0;
+}
+
+/// host.section_spec(section) -> spec text | nil when the name gives no hook | nil, err
+int section_spec(lua_State* lua) {
+  Result<std::optional<attach::ProbeSpec>> spec =
+      attach::spec_of_section(luaL_checkstring(lua, 1));
+  if (!spec) return fail(lua, spec.error());
+  if (*spec)
+    push(lua, (**spec).text());
+  else
+    lua_pushnil(lua);
+  return 1;
+}
+
+/// host.parse_spec(text) -> canonical text, kind | nil, err
+int parse_spec(lua_State* lua) {
+  Result<attach::ProbeSpec> spec = attach::parse_probe_spec(luaL_checkstring(lua, 1));
+  if (!spec) return fail(lua, spec.error());
+  push(lua, spec->text());
+  push(lua, attach::to_string(spec->kind));
+  return 2;
+}
+
+constexpr luaL_Reg kObjectMethods[] = {
+    {"programs", object_programs},     {"maps", object_maps},
+    {"variables", object_variables},   {"variable_memory", object_variable_memory},
+    {"layout", object_layout},         {"type_id", object_type_id},
+    {"load", object_load},             {"load_late", object_load_late},
+    {"loaded", object_loaded},         {"program_fd", object_program_fd},
+    {"attach", object_attach},         {nullptr, nullptr},
+};
+
+constexpr luaL_Reg kLinkMethods[] = {
+    {"spec", link_spec}, {"fd", link_fd}, {nullptr, nullptr}};
+
+constexpr luaL_Reg kFunctions[] = {{"open", object_open},
+                                   {"close_links", close_links},
+                                   {"section_spec", section_spec},
+                                   {"parse_spec", parse_spec},
+                                   {nullptr, nullptr}};
+
+}  // namespace
+
+void register_object(lua_State* lua) {
+  register_type(lua, kObject, kObjectMethods, object_close);
+  register_type(lua, kLink, kLinkMethods, link_close);
+  luaL_register(lua, nullptr, kFunctions);
+}
+
+}  // namespace ebl::host

@@ -1,0 +1,32 @@
+// State: the Lua state with our modules in it. The only entry into Lua from outside.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+struct lua_State;
+
+namespace ebl::host {
+
+/// What the command line asked for.
+struct Settings {
+  std::string code;               ///< -e
+  bool has_code = false;
+  std::string script;             ///< SCRIPT, NAME or "-"
+  std::vector<std::string> args;  ///< the script's own
+  double duration = 0;            ///< -d, seconds; 0: no limit
+  bool json = false;
+  bool csv = false;
+  bool verbose = false;
+};
+
+/// Runs what `settings` names, to its end, and returns the program's exit code. Every error is
+/// printed to stderr; everything attached is detached.
+int run(const Settings& settings);
+
+/// "LuaJIT 2.1.0-beta3", "libbpf 1.1" …: one line each, for --version.
+std::string component_versions();
+
+}  // namespace ebl::host

@@ -1,0 +1,75 @@
+// ebpf-lua [OPTIONS] SCRIPT|NAME|- [ARGS]: reads the command line, hands it to host/.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "host/state.h"
+
+namespace {
+
+constexpr int kUsage = 2;
+
+int usage_error(const std::string& message) {
+  std::fprintf(stderr, "ebpf-lua: %s\nTry 'ebpf-lua --help'.\n", message.c_str());
+  return kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("LuaJIT scripts that drive eBPF probes.", "ebpf-lua");
+  app.usage("Usage: ebpf-lua [OPTIONS] SCRIPT|NAME|- [ARGS]");
+  app.footer(
+      "SCRIPT is a file; a bare NAME, or a name that is no file here, is a script of the\n"
+      "gallery; - reads standard input. What follows it is the script's own.\n\n"
+      "  ebpf-lua execsnoop -x          processes as they start\n"
+      "  ebpf-lua -e 'print(1)'         a line of Lua\n");
+  app.prefix_command();
+
+  ebl::host::Settings settings;
+  bool version = false;
+  bool no_cache = false;
+  std::string btf;
+  CLI::Option* code = app.add_option("-e", settings.code, "Run CODE")->type_name("CODE");
+  app.add_option("-d,--duration", settings.duration, "Stop after SECONDS")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--json", settings.json, "Tables as one JSON object a line");
+  app.add_flag("--csv", settings.csv, "Tables as comma-separated values");
+  app.add_flag("-v,--verbose", settings.verbose, "Whole compiler and verifier texts");
+  app.add_option("--btf", btf, "Kernel types from FILE instead of /sys/kernel/btf/vmlinux")
+      ->type_name("FILE");
+  app.add_flag("--no-cache", no_cache, "Compile even what was compiled before");
+  app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+  if (version) {
+    std::printf("ebpf-lua %s (%s)\n", EBL_VERSION, ebl::host::component_versions().c_str());
+    return 0;
+  }
+  if (settings.json && settings.csv) return usage_error("--json and --csv exclude each other");
+
+  std::vector<std::string> rest = app.remaining();
+  settings.has_code = code->count() > 0;
+  if (!settings.has_code) {
+    if (rest.empty()) return usage_error("a SCRIPT, a NAME, - or -e CODE is needed");
+    if (rest.front().size() > 1 && rest.front().front() == '-')
+      return usage_error("unknown option " + rest.front());
+    settings.script = rest.front();
+    rest.erase(rest.begin());
+  } else if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-') {
+    return usage_error("unknown option " + rest.front());
+  }
+  settings.args = std::move(rest);
+  if (!btf.empty()) ::setenv("EBPF_LUA_BTF", btf.c_str(), 1);
+  return ebl::host::run(settings);
+}
