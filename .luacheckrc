@@ -1,0 +1,6 @@
+std = "luajit"
+max_line_length = 90
+exclude_files = { "build/**" }
+-- Functions reached through metamethods take `...` on purpose: see decode/codec.lua.
+ignore = { "212/%.%.%." }
+files["tests/lua/*_spec.lua"] = { read_globals = { "describe", "it", "expect", "skip" } }
