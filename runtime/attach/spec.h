@@ -1,12 +1,14 @@
-// ProbeSpec: one parsed probe specification. The same grammar serves attach(), SEC() names,
-// listing and quick probes; docs/api.md describes it. Parsing needs no privilege and looks at
-// nothing outside its argument.
+// ProbeSpec: one parsed probe specification. The same grammar serves attach(), SEC()
+// names, listing and quick probes; docs/api.md describes it. Parsing needs no privilege
+// and looks at nothing outside its argument.
 //
 //   tracepoint:CATEGORY:EVENT    raw_tracepoint:EVENT    tp_btf:EVENT
 //   kprobe:FUNCTION[+OFFSET]     kretprobe:FUNCTION      fentry:FUNCTION   fexit:FUNCTION
 //   uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS   uretprobe:BINARY:SYMBOL
 //   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
 //   xdp:INTERFACE[:generic|native|offload]
+//
+// A new kind is a file beside this one, a line in kinds.cpp and a test.
 #pragma once
 
 #include <cstdint>
@@ -41,16 +43,18 @@ enum class XdpMode { any, generic, native, offload };
 /// Only the fields that the kind has in the grammar are set.
 struct ProbeSpec {
   Kind kind = Kind::tracepoint;
-  std::string category;         ///< tracepoint: the part before the event
-  std::string target;           ///< event, function, symbol, perf event or interface
-  std::string binary;           ///< uprobe, uretprobe: a path, or a library's name
+  std::string category;  ///< tracepoint: the part before the event
+  std::string target;    ///< event, function, symbol, perf event or interface
+  std::string binary;  ///< uprobe, uretprobe: a path, or the name of a library or program
   std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
-  std::uint64_t address = 0;    ///< uprobe: file offset's virtual address when there is no symbol
+  std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file
   std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given
   std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds
   XdpMode mode = XdpMode::any;
 
-  /// The spec in the grammar's own words.
+  bool operator==(const ProbeSpec&) const = default;
+
+  /// The spec in the grammar's own words; parsing it gives an equal spec.
   std::string text() const;
 };
 
@@ -59,8 +63,15 @@ struct ProbeSpec {
 Result<ProbeSpec> parse_probe_spec(std::string_view text);
 
 /// The hook that a SEC() name gives by itself: "tracepoint/syscalls/sys_enter_execve",
-/// "kprobe/vfs_read", "uprobe//bin/bash:readline". nullopt when the name tells the program's type only ("xdp",
-/// "kprobe", "perf_event"): obj:attach() leaves that program alone.
+/// "kprobe/vfs_read", "uprobe//bin/bash:readline", and ours: "interval/1s",
+/// "perf/cpu-clock/99hz", "xdp/eth0/native". nullopt when the name tells the program's
+/// type only ("xdp", "kprobe", "perf_event") or is of no kind here: obj:attach() leaves
+/// that program alone. Code::not_supported for a hook that libbpf knows and this runtime
+/// does not yet.
 Result<std::optional<ProbeSpec>> spec_of_section(std::string_view section);
+
+/// Teaches libbpf the SEC() names that are ours: interval/…, perf/…, xdp/INTERFACE. Call
+/// it before the first object is opened, from one thread; later calls do nothing.
+void register_sections();
 
 }  // namespace ebl::attach

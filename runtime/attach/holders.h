@@ -1,0 +1,58 @@
+// Holders and errors that several kinds share. Internal to attach/.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include "attach/kind.h"
+#include "base/permissions.h"
+
+namespace ebl::attach {
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using LinkHandle = std::unique_ptr<bpf_link, DestroyLink>;
+
+/// A link made by libbpf.
+class LibbpfHolder final : public Link::Holder {
+ public:
+  explicit LibbpfHolder(LinkHandle link) : link_(std::move(link)) {}
+  int fd() const override { return bpf_link__fd(link_.get()); }
+  std::vector<UniqueFd> detach() override {
+    link_.reset();
+    return {};
+  }
+
+ private:
+  LinkHandle link_;
+};
+
+/// A link made by BPF_LINK_CREATE.
+class FdHolder final : public Link::Holder {
+ public:
+  explicit FdHolder(UniqueFd fd) : fd_(std::move(fd)) {}
+  int fd() const override { return fd_.get(); }
+  std::vector<UniqueFd> detach() override {
+    fd_.reset();
+    return {};
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
+Error attach_error(Code code, std::string message, std::string hint = "");
+
+/// The Error for an errno of attaching to `spec` that the kind has no better words for.
+/// `needed` is what the kernel checks; it matters for EPERM and EACCES.
+Error attach_errno(const ProbeSpec& spec, int error_number,
+                   std::initializer_list<Capability> needed);
+
+/// not_supported: this kernel takes no cookie for that kind.
+Error no_cookie(const ProbeSpec& spec);
+
+}  // namespace ebl::attach

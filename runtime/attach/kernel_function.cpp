@@ -1,0 +1,126 @@
+#include "attach/kernel_function.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "attach/holders.h"
+#include "base/nearest.h"
+#include "btf/btf.h"
+#include "symbols/kernel.h"
+
+namespace ebl::attach {
+namespace {
+
+struct Renamed {
+  std::string_view before, now;
+};
+constexpr Renamed renamed[] = {
+    {"do_fork", "kernel_clone"},                         // 5.10
+    {"_do_fork", "kernel_clone"},                        // 5.10
+    {"__close_fd", "close_fd"},                          // 5.11
+    {"__alloc_pages_nodemask", "__alloc_pages"},         // 5.13
+    {"__alloc_pages", "__alloc_pages_noprof"},           // 6.10
+    {"do_page_fault", "exc_page_fault"},                 // 5.8
+    {"account_page_dirtied", "folio_account_dirtied"},   // 5.16
+    {"mark_page_accessed", "folio_mark_accessed"},       // 5.16
+    {"add_to_page_cache_lru", "filemap_add_folio"},      // 6.0
+    {"blk_account_io_start", "__blk_account_io_start"},  // 5.16
+    {"blk_account_io_done", "__blk_account_io_done"},    // 5.16
+    {"finish_task_switch", "finish_task_switch.isra.0"},
+};
+
+#if defined(__x86_64__)
+constexpr std::string_view syscall_prefix = "__x64_sys_";
+#elif defined(__aarch64__)
+constexpr std::string_view syscall_prefix = "__arm64_sys_";
+#elif defined(__riscv)
+constexpr std::string_view syscall_prefix = "__riscv_sys_";
+#elif defined(__s390x__)
+constexpr std::string_view syscall_prefix = "__s390x_sys_";
+#else
+constexpr std::string_view syscall_prefix = "sys_";
+#endif
+
+// Of the variants that a compiler makes, those that are the function's body. ".cold" and
+// ".part" are pieces of it: a probe there would fire at the wrong moments.
+constexpr std::string_view body_suffixes[] = {".isra.", ".constprop.", ".llvm."};
+
+constexpr std::string_view event_prefix = "btf_trace_";
+
+std::vector<std::string> btf_names(btf::Kind kind, std::string_view prefix) {
+  std::vector<std::string> names;
+  const Result<btf::Btf> btf = btf::Btf::from_file(btf::kernel_btf_path());
+  if (!btf) return names;
+  for (btf::TypeId id = 1; id < btf->type_count(); id++)
+    if (btf->kind(id) == kind && btf->name(id).starts_with(prefix))
+      names.emplace_back(btf->name(id).substr(prefix.size()));
+  return names;
+}
+
+}  // namespace
+
+std::string_view renamed_function(std::string_view name) {
+  const auto* row = std::ranges::find(renamed, name, &Renamed::before);
+  return row == std::end(renamed) ? "" : row->now;
+}
+
+std::string choose_function(std::string_view wanted,
+                            const std::vector<std::string>& names) {
+  const auto has = [&](const std::string& name) {
+    return std::ranges::binary_search(names, name);
+  };
+  const std::string name(wanted);
+  if (has(name)) return name;
+  for (const std::string_view suffix : body_suffixes) {
+    const std::string start = name + std::string(suffix);
+    const auto at = std::ranges::lower_bound(names, start);
+    if (at != names.end() && at->starts_with(start) &&
+        at->find(".cold") == std::string::npos)
+      return *at;
+  }
+  std::string_view bare = wanted;
+  if (bare.starts_with("sys_")) bare.remove_prefix(4);
+  const std::string entry = std::string(syscall_prefix) + std::string(bare);
+  return has(entry) ? entry : "";
+}
+
+Result<std::string> resolve_kernel_function(const ProbeSpec& spec) {
+  const Result<const symbols::KernelSymbols*> kernel = symbols::KernelSymbols::get();
+  if (!kernel) return kernel.error();
+  const std::vector<std::string> names = (*kernel)->function_names();
+  const std::string found = choose_function(spec.target, names);
+  if (found.empty()) return no_such_function(spec, names);
+  return found;
+}
+
+Error no_such_function(const ProbeSpec& spec, const std::vector<std::string>& names) {
+  Error error = attach_error(
+      Code::not_found, fmt::format("{}: the kernel has no function {} that can be probed",
+                                   spec.text(), spec.target));
+  // The table may hold a chain: take the first name that is there.
+  for (std::string_view now = renamed_function(spec.target); !now.empty();
+       now = renamed_function(now)) {
+    if (std::ranges::find(names, now) == names.end()) continue;
+    error.hint = fmt::format("{} is called {} in this kernel", spec.target, now);
+    return error;
+  }
+  error.hint = did_you_mean(spec.target, names);
+  if (error.hint.empty())
+    error.hint = "the compiler may have inlined it: probe a function that calls it";
+  return error;
+}
+
+Error no_such_event(const ProbeSpec& spec) {
+  return attach_error(
+      Code::not_found,
+      fmt::format("{}: the kernel has no event {}", spec.text(), spec.target),
+      did_you_mean(spec.target, btf_names(btf::Kind::type_definition, event_prefix)));
+}
+
+std::vector<std::string> btf_functions() {
+  return btf_names(btf::Kind::function, "");
+}
+
+}  // namespace ebl::attach

@@ -1,0 +1,26 @@
+// The table of kinds.
+#include "attach/kind.h"
+
+namespace ebl::attach {
+
+std::span<const KindInfo* const> all_kinds() {
+  static constexpr const KindInfo* kinds[] = {
+      &tracepoint_kind, &raw_tracepoint_kind, &tp_btf_kind,     //
+      &kprobe_kind,     &kretprobe_kind,      &fentry_kind,     //
+      &fexit_kind,      &uprobe_kind,         &uretprobe_kind,  //
+      &perf_kind,       &interval_kind,       &xdp_kind,        //
+  };
+  return kinds;
+}
+
+const KindInfo& info_of(Kind kind) {
+  for (const KindInfo* info : all_kinds())
+    if (info->kind == kind) return *info;
+  return tracepoint_kind;  // not reached: a test walks the enumeration
+}
+
+std::string_view to_string(Kind kind) {
+  return info_of(kind).word;
+}
+
+}  // namespace ebl::attach

@@ -1,0 +1,184 @@
+// prepare(), attach() and what can be done with a Link.
+#include "attach/link.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "attach/holders.h"
+#include "attach/kind.h"
+#include "base/mounts.h"
+#include "load/log_capture.h"
+
+namespace ebl::attach {
+namespace {
+
+/// The kinds that take an option, for "only … have it".
+std::string kinds_with(bool OptionSet::* option) {
+  std::vector<std::string_view> words;
+  for (const KindInfo* info : all_kinds())
+    if (info->options.*option) words.push_back(info->word);
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+Result<void> check_options(const KindInfo& info, const Options& options) {
+  struct Row {
+    const char* name;
+    bool given;
+    bool OptionSet::* taken;
+  };
+  const Row rows[] = {{"pid", options.pid.has_value(), &OptionSet::pid},
+                      {"cpu", options.cpu.has_value(), &OptionSet::cpu},
+                      {"cookie", options.cookie.has_value(), &OptionSet::cookie},
+                      {"replace", options.replace, &OptionSet::replace}};
+  for (const Row& row : rows) {
+    if (!row.given || info.options.*row.taken) continue;
+    return attach_error(Code::invalid,
+                        fmt::format("{} has no option {}", info.word, row.name),
+                        fmt::format("{} is for {}", row.name, kinds_with(row.taken)));
+  }
+  if (options.pid && *options.pid <= 0)
+    return attach_error(Code::invalid,
+                        fmt::format("{} is not a process id", *options.pid));
+  if (options.cpu && *options.cpu < 0)
+    return attach_error(Code::invalid, fmt::format("{} is not a CPU", *options.cpu));
+  return {};
+}
+
+/// The part of struct bpf_link_info (6.7) that is read here; libbpf 1.1.2's own is older.
+struct RawLinkInfo {
+  std::uint32_t type, id, prog_id, padding;
+  union {
+    struct {
+      std::uint32_t type, padding;
+      std::uint64_t name;
+      std::uint32_t name_length, offset;
+      std::uint64_t address, missed, cookie;
+    } perf_event;
+    std::byte room[240];
+  };
+};
+constexpr std::uint32_t link_type_perf_event = 7;
+constexpr std::uint32_t perf_event_kprobe = 3, perf_event_kretprobe = 4;
+
+}  // namespace
+
+Error attach_error(Code code, std::string message, std::string hint) {
+  return Error{.stage = Stage::attach,
+               .code = code,
+               .message = std::move(message),
+               .hint = std::move(hint)};
+}
+
+Error attach_errno(const ProbeSpec& spec, int error_number,
+                   std::initializer_list<Capability> needed) {
+  const std::string what = "attach to " + spec.text();
+  if (error_number == EPERM || error_number == EACCES)
+    return explain_permission(Stage::attach, what, error_number,
+                              std::span(needed.begin(), needed.size()));
+  return attach_error(Code::io,
+                      fmt::format("cannot {}: {}", what, errno_text(error_number)));
+}
+
+Error no_cookie(const ProbeSpec& spec) {
+  return attach_error(Code::not_supported,
+                      fmt::format("this kernel takes no cookie for {}", spec.text()),
+                      "leave out the option cookie");
+}
+
+Result<void> prepare(load::Program program, const ProbeSpec& spec) {
+  const load::LogCapture quiet;
+  const KindInfo& info = info_of(spec.kind);
+  const bpf_prog_type type = bpf_program__type(program.handle);
+  if (type == BPF_PROG_TYPE_UNSPEC) {
+    bpf_program__set_type(program.handle, info.type);
+    bpf_program__set_expected_attach_type(program.handle, info.attach_type);
+  } else if (type != info.type) {
+    return attach_error(
+        Code::invalid,
+        fmt::format("program {} is of type {} (SEC(\"{}\")) and cannot be attached to {}",
+                    program.name(), libbpf_bpf_prog_type_str(type), program.section(),
+                    spec.text()),
+        fmt::format("write SEC(\"{}\") for it", info.sections.front()));
+  }
+  return info.prepare ? info.prepare(program, spec) : Result<void>();
+}
+
+Result<Link> attach(load::Program program, const ProbeSpec& spec,
+                    const Options& options) {
+  const load::LogCapture quiet;
+  const KindInfo& info = info_of(spec.kind);
+  if (Result<void> checked = check_options(info, options); !checked)
+    return checked.take_error();
+  if (bpf_program__fd(program.handle) < 0)
+    return attach_error(Code::invalid,
+                        fmt::format("program {} is not loaded", program.name()));
+  if (bpf_program__type(program.handle) != info.type)
+    if (Result<void> fits = prepare(program, spec); !fits) return fits.take_error();
+  Holding holder = info.attach(program, spec, options);
+  if (!holder) return holder.take_error();
+  return Link(spec, std::move(*holder));
+}
+
+Result<int> Link::only_fd(std::string_view purpose) const {
+  if (!attached())
+    return attach_error(Code::invalid, fmt::format("{} is closed", spec_.text()));
+  if (fd() < 0)
+    return attach_error(Code::not_supported,
+                        fmt::format("{} cannot be {}: it is more than one kernel link",
+                                    spec_.text(), purpose),
+                        "attach to one CPU or one thread");
+  return fd();
+}
+
+Result<void> Link::pin(const std::string& path) const {
+  const Result<int> fd = only_fd("pinned");
+  if (!fd) return fd.error();
+  if (::bpf_obj_pin(*fd, path.c_str()) == 0) return {};
+  const int error = errno;
+  if (error == EPERM || error == EACCES)
+    return explain_permission(Stage::attach,
+                              fmt::format("pin {} at {}", spec_.text(), path), error,
+                              std::to_array({Capability::bpf}));
+  const auto bpffs = find_mount("bpf");
+  std::string hint = bpffs ? "pins live under " + *bpffs
+                           : "no bpffs is mounted: mount -t bpf bpf /sys/fs/bpf";
+  return attach_error(
+      Code::io,
+      fmt::format("cannot pin {} at {}: {}", spec_.text(), path, errno_text(error)),
+      std::move(hint));
+}
+
+Result<void> Link::update(load::Program program) const {
+  const Result<int> fd = only_fd("updated");
+  if (!fd) return fd.error();
+  if (::bpf_link_update(*fd, bpf_program__fd(program.handle), nullptr) == 0) return {};
+  if (errno == EINVAL && bpf_program__fd(program.handle) >= 0)
+    return attach_error(
+        Code::not_supported,
+        fmt::format("{} cannot change its program in place", spec_.text()),
+        "attach the new program, then close this link");
+  return attach_errno(spec_, errno, {Capability::bpf, Capability::net_admin});
+}
+
+Result<LinkInfo> Link::info() const {
+  const Result<int> fd = only_fd("asked about");
+  if (!fd) return fd.error();
+  RawLinkInfo raw = {};
+  std::uint32_t size = sizeof raw;
+  if (::bpf_obj_get_info_by_fd(*fd, &raw, &size) != 0)
+    return attach_error(Code::not_supported,
+                        fmt::format("this kernel tells nothing about {}: {}",
+                                    spec_.text(), errno_text(errno)));
+  LinkInfo info{.id = raw.id, .program_id = raw.prog_id};
+  const bool kprobe = raw.perf_event.type == perf_event_kprobe ||
+                      raw.perf_event.type == perf_event_kretprobe;
+  if (raw.type == link_type_perf_event && kprobe &&
+      size >= offsetof(RawLinkInfo, perf_event.missed) + sizeof raw.perf_event.missed)
+    info.missed = raw.perf_event.missed;
+  return info;
+}
+
+}  // namespace ebl::attach

@@ -1,0 +1,124 @@
+#include "attach/perf_event.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "attach/holders.h"
+
+namespace ebl::attach {
+namespace {
+
+/// Detaching takes the kernel two waits, one for the program and one for the event.
+/// libbpf would do both in one go; with a second descriptor of the event they come apart,
+/// and close_all() can leave the second to somebody else.
+class PerfHolder final : public Link::Holder {
+ public:
+  int fd() const override {
+    return parts_.size() == 1 ? bpf_link__fd(parts_[0].link.get()) : -1;
+  }
+
+  std::vector<UniqueFd> detach() override {
+    std::vector<UniqueFd> events;
+    for (Part& part : parts_) {
+      part.link.reset();
+      if (part.event) events.push_back(std::move(part.event));
+    }
+    parts_.clear();
+    return events;
+  }
+
+  /// `link` owns the descriptor `event`; `second` is another one of the same event.
+  void add(LinkHandle link, int event, UniqueFd second) {
+    // Before 5.15 the program hangs on the event itself, for as long as that is open.
+    if (bpf_link__fd(link.get()) == event) second.reset();
+    parts_.push_back({std::move(second), std::move(link)});
+  }
+
+ private:
+  struct Part {
+    UniqueFd event;  // destroyed after the link
+    LinkHandle link;
+  };
+  std::vector<Part> parts_;
+};
+
+Error link_error(load::Program program, const ProbeSpec& spec, int error) {
+  if (error == EEXIST)
+    return attach_error(
+        Code::invalid,
+        fmt::format("program {} is attached to {} already", program.name(), spec.text()),
+        "close its first link, or load the object a second time");
+  if (error == E2BIG)
+    return attach_error(
+        Code::not_supported,
+        fmt::format("{} has 64 programs, the most it can hold", spec.text()));
+  if (error == EOPNOTSUPP) return no_cookie(spec);
+  return attach_errno(spec, error, {Capability::bpf, Capability::perfmon});
+}
+
+}  // namespace
+
+UniqueFd open_perf_event(perf_event_attr attr, int pid, int cpu) {
+  attr.size = sizeof attr;
+  return UniqueFd(static_cast<int>(
+      ::syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
+}
+
+std::optional<std::uint32_t> perf_unit(const std::string& name) {
+  std::ifstream file("/sys/bus/event_source/devices/" + name + "/type");
+  std::uint32_t type = 0;
+  if (file >> type) return type;
+  return std::nullopt;
+}
+
+Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
+                         const ProbeSpec& spec, const Options& options) {
+  auto holder = std::make_unique<PerfHolder>();
+  bpf_perf_event_opts opts = {.sz = sizeof opts,
+                              .bpf_cookie = options.cookie.value_or(0)};
+  for (UniqueFd& event : events) {
+    UniqueFd second(::fcntl(event.get(), F_DUPFD_CLOEXEC, 3));
+    LinkHandle link(
+        bpf_program__attach_perf_event_opts(program.handle, event.get(), &opts));
+    if (!link) return link_error(program, spec, errno);
+    holder->add(std::move(link), event.release(), std::move(second));
+  }
+  return Holding(std::move(holder));
+}
+
+std::vector<int> online_cpus() {
+  std::ifstream file("/sys/devices/system/cpu/online");
+  std::string text;
+  std::getline(file, text);
+  std::vector<int> cpus = parse_cpu_list(text);
+  if (cpus.empty())
+    for (unsigned cpu = 0; cpu < std::thread::hardware_concurrency(); cpu++)
+      cpus.push_back(static_cast<int>(cpu));
+  return cpus;
+}
+
+Error no_such_cpu(int cpu) {
+  return attach_error(
+      Code::not_found, fmt::format("there is no CPU {}", cpu),
+      fmt::format("the CPUs on line are {}", fmt::join(online_cpus(), ", ")));
+}
+
+std::vector<int> parse_cpu_list(std::string_view text) {
+  std::vector<int> cpus;
+  std::istringstream ranges{std::string(text)};
+  for (std::string range; std::getline(ranges, range, ',');) {
+    int first = 0, last = 0;
+    const int found = std::sscanf(range.c_str(), "%d-%d", &first, &last);
+    if (found < 1) continue;
+    for (int cpu = first; cpu <= (found == 2 ? last : first); cpu++) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+}  // namespace ebl::attach

@@ -1,0 +1,34 @@
+// Perf events as the place where programs of several kinds sit: tracepoints, kprobes,
+// uprobes, counters and clocks. Internal to attach/.
+#pragma once
+
+#include <linux/perf_event.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attach/kind.h"
+#include "base/unique_fd.h"
+
+namespace ebl::attach {
+
+/// Empty, with errno, when the kernel refuses. `pid` -1: every process; `cpu` -1: every
+/// CPU; not both.
+UniqueFd open_perf_event(perf_event_attr attr, int pid, int cpu);
+
+/// The type number of a perf unit of the kernel ("kprobe", "uprobe"); nullopt where this
+/// kernel was built without it.
+std::optional<std::uint32_t> perf_unit(const std::string& name);
+
+/// Attaches the program to events that nothing else uses, and enables them.
+Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
+                         const ProbeSpec& spec, const Options& options);
+
+/// The CPUs that are on: /sys/devices/system/cpu/online.
+std::vector<int> online_cpus();
+Error no_such_cpu(int cpu);
+/// Parses "0-3,5".
+std::vector<int> parse_cpu_list(std::string_view text);
+
+}  // namespace ebl::attach

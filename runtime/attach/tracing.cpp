@@ -1,0 +1,129 @@
+// tp_btf:EVENT, fentry:FUNCTION, fexit:FUNCTION: programs of the tracing type, bound to
+// their target by its id in the kernel's BTF when they are loaded.
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "attach/holders.h"
+#include "attach/kernel_function.h"
+#include "attach/kind.h"
+#include "btf/btf.h"
+
+namespace ebl::attach {
+namespace {
+
+constexpr std::string_view tp_btf_sections[] = {"tp_btf"};
+constexpr std::string_view fentry_sections[] = {"fentry", "fentry.s"};
+constexpr std::string_view fexit_sections[] = {"fexit", "fexit.s"};
+
+constexpr int kernel_not_supported = 524;  // ENOTSUPP, which user space does not name
+
+Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
+  if (!is_name(rest)) return malformed(fmt::format("'{}' is not a name", rest));
+  spec.target = rest;
+  return spec;
+}
+
+std::string text(const ProbeSpec& spec) {
+  return spec.target;
+}
+
+Error missing_function(const ProbeSpec& spec) {
+  const std::vector<std::string> functions = btf_functions();
+  if (functions.empty())
+    return attach_error(Code::not_supported,
+                        fmt::format("{}: this kernel has no BTF", spec.text()),
+                        "use a tracepoint or a kprobe");
+  return no_such_function(spec, functions);
+}
+
+Result<void> prepare_tracing(load::Program program, const ProbeSpec& spec) {
+  bpf_program__set_expected_attach_type(program.handle, info_of(spec.kind).attach_type);
+  const int error =
+      bpf_program__set_attach_target(program.handle, 0, spec.target.c_str());
+  if (error == 0) return {};
+  if (error == -ESRCH || error == -ENOENT)
+    return spec.kind == Kind::tp_btf ? no_such_event(spec) : missing_function(spec);
+  if (error == -EINVAL)
+    return attach_error(Code::invalid,
+                        fmt::format("program {} is loaded for another target than {}",
+                                    program.name(), spec.text()),
+                        "prepare it before its object is loaded");
+  return attach_errno(spec, -error, {Capability::bpf, Capability::perfmon});
+}
+
+/// libbpf 1.1.2 passes no cookie on for tp_btf, which has taken one since 6.10.
+UniqueFd create_with_cookie(load::Program program, bpf_attach_type type,
+                            std::uint64_t cookie) {
+  bpf_attr attr = {};
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(bpf_program__fd(program.handle));
+  attr.link_create.attach_type = type;
+  attr.link_create.tracing.cookie = cookie;
+  return UniqueFd(
+      static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr)));
+}
+
+Holding attach_tracing(load::Program program, const ProbeSpec& spec,
+                       const Options& options) {
+  int error = 0;
+  if (options.cookie) {
+    UniqueFd link =
+        create_with_cookie(program, info_of(spec.kind).attach_type, *options.cookie);
+    if (link) return Holding(std::make_unique<FdHolder>(std::move(link)));
+    error = errno;
+    if (error == EINVAL) return no_cookie(spec);
+  } else {
+    LinkHandle link(bpf_program__attach_trace(program.handle));
+    if (link) return Holding(std::make_unique<LibbpfHolder>(std::move(link)));
+    error = errno;
+  }
+  const bool trampoline = spec.kind != Kind::tp_btf;
+  if (trampoline && (error == EBUSY || error == EINVAL || error == kernel_not_supported))
+    return attach_error(
+        Code::not_supported,
+        fmt::format("cannot attach to {}: {}: this kernel cannot patch the "
+                    "function's entry",
+                    spec.text(), errno_text(error)),
+        "use kprobe, or a tracepoint near it");
+  if (error == E2BIG)
+    return attach_error(
+        Code::not_supported,
+        fmt::format("{} has 38 programs, the most it can hold", spec.text()));
+  return attach_errno(spec, error, {Capability::bpf, Capability::perfmon});
+}
+
+constexpr KindInfo tracing_kind(Kind kind, std::string_view word, std::string_view form,
+                                std::span<const std::string_view> sections,
+                                bpf_attach_type attach_type) {
+  return {
+      .kind = kind,
+      .word = word,
+      .form = form,
+      .sections = sections,
+      .options = {.cookie = true},
+      .type = BPF_PROG_TYPE_TRACING,
+      .attach_type = attach_type,
+      .parse = parse,
+      .text = text,
+      .section_text = nullptr,
+      .prepare = prepare_tracing,
+      .attach = attach_tracing,
+  };
+}
+
+}  // namespace
+
+constinit const KindInfo tp_btf_kind =
+    tracing_kind(Kind::tp_btf, "tp_btf", "tp_btf:EVENT, as in tp_btf:sched_switch",
+                 tp_btf_sections, BPF_TRACE_RAW_TP);
+constinit const KindInfo fentry_kind =
+    tracing_kind(Kind::fentry, "fentry", "fentry:FUNCTION, as in fentry:vfs_read",
+                 fentry_sections, BPF_TRACE_FENTRY);
+constinit const KindInfo fexit_kind =
+    tracing_kind(Kind::fexit, "fexit", "fexit:FUNCTION, as in fexit:vfs_read",
+                 fexit_sections, BPF_TRACE_FEXIT);
+
+}  // namespace ebl::attach

@@ -1,0 +1,227 @@
+// The grammar of probe specs: good ones, bad ones with their exact message, SEC() names.
+#include "attach/spec.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "attach/kind.h"
+
+namespace ebl::attach {
+namespace {
+
+struct Good {
+  const char* text;
+  ProbeSpec spec;
+};
+
+const Good good[] = {
+    {"tracepoint:sched:sched_switch",
+     {.kind = Kind::tracepoint, .category = "sched", .target = "sched_switch"}},
+    {"tracepoint:irq_vectors:call_function-x",
+     {.kind = Kind::tracepoint, .category = "irq_vectors", .target = "call_function-x"}},
+    {"raw_tracepoint:sched_switch",
+     {.kind = Kind::raw_tracepoint, .target = "sched_switch"}},
+    {"tp_btf:sched_switch", {.kind = Kind::tp_btf, .target = "sched_switch"}},
+    {"kprobe:vfs_read", {.kind = Kind::kprobe, .target = "vfs_read"}},
+    {"kprobe:vfs_read+0x10", {.kind = Kind::kprobe, .target = "vfs_read", .offset = 16}},
+    {"kprobe:foo.isra.0", {.kind = Kind::kprobe, .target = "foo.isra.0"}},
+    {"kretprobe:vfs_read", {.kind = Kind::kretprobe, .target = "vfs_read"}},
+    {"fentry:vfs_read", {.kind = Kind::fentry, .target = "vfs_read"}},
+    {"fexit:vfs_read", {.kind = Kind::fexit, .target = "vfs_read"}},
+    {"uprobe:/bin/bash:readline",
+     {.kind = Kind::uprobe, .target = "readline", .binary = "/bin/bash"}},
+    {"uprobe:libc:malloc+0x4",
+     {.kind = Kind::uprobe, .target = "malloc", .binary = "libc", .offset = 4}},
+    {"uprobe:/bin/x:a::b(int)",
+     {.kind = Kind::uprobe, .target = "a::b(int)", .binary = "/bin/x"}},
+    {"uprobe:/bin/x:0x1234",
+     {.kind = Kind::uprobe, .binary = "/bin/x", .address = 0x1234}},
+    {"uretprobe:/bin/bash:readline",
+     {.kind = Kind::uretprobe, .target = "readline", .binary = "/bin/bash"}},
+    {"perf:cpu-clock:99hz", {.kind = Kind::perf, .target = "cpu-clock", .frequency = 99}},
+    {"perf:cache-misses:10000",
+     {.kind = Kind::perf, .target = "cache-misses", .period = 10000}},
+    {"interval:1s", {.kind = Kind::interval, .period = 1'000'000'000}},
+    {"interval:100ms", {.kind = Kind::interval, .period = 100'000'000}},
+    {"interval:10us", {.kind = Kind::interval, .period = 10'000}},
+    {"xdp:eth0", {.kind = Kind::xdp, .target = "eth0"}},
+    {"xdp:veth-1.2:native",
+     {.kind = Kind::xdp, .target = "veth-1.2", .mode = XdpMode::native}},
+    {"xdp:eth0:generic", {.kind = Kind::xdp, .target = "eth0", .mode = XdpMode::generic}},
+    {"xdp:eth0:offload", {.kind = Kind::xdp, .target = "eth0", .mode = XdpMode::offload}},
+};
+
+TEST(Spec, reads_each_form_and_writes_it_back) {
+  for (const Good& row : good) {
+    const Result<ProbeSpec> spec = parse_probe_spec(row.text);
+    ASSERT_TRUE(spec) << row.text << ": " << spec.error().message;
+    EXPECT_EQ(*spec, row.spec) << row.text;
+    EXPECT_EQ(spec->text(), row.text);
+  }
+}
+
+struct Bad {
+  const char* text;
+  const char* message;
+  const char* hint;
+};
+
+const Bad bad[] = {
+    {"", "'' does not begin with a kind of probe",
+     "write KIND:TARGET, for instance tracepoint:sched:sched_switch"},
+    {"tracepoint", "'tracepoint' does not say where to attach",
+     "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
+    {"kprobe:", "'kprobe:' does not say where to attach",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"tracepiont:a:b", "'tracepiont:a:b': unknown kind of probe 'tracepiont'",
+     "did you mean 'tracepoint'?"},
+    {"zz:a", "'zz:a': unknown kind of probe 'zz'",
+     "the kinds are tracepoint, raw_tracepoint, tp_btf, kprobe, kretprobe, fentry, "
+     "fexit, "
+     "uprobe, uretprobe, perf, interval, xdp"},
+    {"tracepoint:sched", "'tracepoint:sched': a tracepoint has two names",
+     "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
+    {"tracepoint:../x:id", "'tracepoint:../x:id': '../x' is not a name",
+     "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
+    {"tracepoint:..:id", "'tracepoint:..:id': '..' is not a name",
+     "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
+    {"raw_tracepoint:a b", "'raw_tracepoint:a b': 'a b' is not an event",
+     "write raw_tracepoint:EVENT, as in raw_tracepoint:sched_switch"},
+    {"kprobe:vfs_*", "'kprobe:vfs_*': patterns are not implemented",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"kprobe:a:b", "'kprobe:a:b': 'a:b' is not a function name",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"kprobe:vfs_read+", "'kprobe:vfs_read+': '' is not a number",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"kprobe:vfs_read+0xzz", "'kprobe:vfs_read+0xzz': '0xzz' is not a number",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"kprobe:f+99999999999999999999",
+     "'kprobe:f+99999999999999999999': 99999999999999999999 does not fit into 64 bits",
+     "write kprobe:FUNCTION or kprobe:FUNCTION+OFFSET, as in kprobe:vfs_read"},
+    {"kretprobe:vfs_read+4",
+     "'kretprobe:vfs_read+4': the return of a function has no offset",
+     "write kretprobe:FUNCTION, as in kretprobe:vfs_read"},
+    {"fentry:vfs_read+4", "'fentry:vfs_read+4': 'vfs_read+4' is not a name",
+     "write fentry:FUNCTION, as in fentry:vfs_read"},
+    {"uprobe:/bin/bash", "'uprobe:/bin/bash': a user probe has a binary and a function",
+     "write uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
+     "uprobe:libc:malloc"},
+    {"uprobe:/bin/bash:", "'uprobe:/bin/bash:': a user probe has a binary and a function",
+     "write uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
+     "uprobe:libc:malloc"},
+    {"perf:cpu-clok:99hz",
+     "'perf:cpu-clok:99hz': 'cpu-clok' is not a perf event; did you mean 'cpu-clock'?",
+     "write perf:EVENT:FREQUENCYhz or perf:EVENT:COUNT, as in perf:cpu-clock:99hz"},
+    {"perf:cpu-clock",
+     "'perf:cpu-clock': how often is missing: a frequency (99hz) or a count of events "
+     "(10000)",
+     "write perf:EVENT:FREQUENCYhz or perf:EVENT:COUNT, as in perf:cpu-clock:99hz"},
+    {"perf:cpu-clock:0hz", "'perf:cpu-clock:0hz': it must happen more often than 0",
+     "write perf:EVENT:FREQUENCYhz or perf:EVENT:COUNT, as in perf:cpu-clock:99hz"},
+    {"interval:5", "'interval:5': '5' is not a time",
+     "write interval:TIME, as in interval:1s, interval:100ms or interval:500us"},
+    {"interval:ms", "'interval:ms': 'ms' is not a time",
+     "write interval:TIME, as in interval:1s, interval:100ms or interval:500us"},
+    {"interval:1us", "'interval:1us': the shortest interval is 10us",
+     "write interval:TIME, as in interval:1s, interval:100ms or interval:500us"},
+    {"interval:99999999999s",
+     "'interval:99999999999s': 99999999999s does not fit into 64 bits of nanoseconds",
+     "write interval:TIME, as in interval:1s, interval:100ms or interval:500us"},
+    {"xdp:a/b", "'xdp:a/b': 'a/b' is not the name of an interface",
+     "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
+     "xdp:eth0"},
+    {"xdp:sixteencharacter",
+     "'xdp:sixteencharacter': 'sixteencharacter' is not the name of an interface",
+     "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
+     "xdp:eth0"},
+    {"xdp:eth0:fast", "'xdp:eth0:fast': unknown mode 'fast'",
+     "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
+     "xdp:eth0"},
+};
+
+TEST(Spec, refuses_the_rest_and_says_what_is_wanted) {
+  for (const Bad& row : bad) {
+    const Result<ProbeSpec> spec = parse_probe_spec(row.text);
+    ASSERT_FALSE(spec) << row.text;
+    EXPECT_EQ(spec.error().code, Code::invalid);
+    EXPECT_EQ(spec.error().stage, Stage::attach);
+    EXPECT_EQ(spec.error().message, row.message);
+    EXPECT_EQ(spec.error().hint, row.hint) << row.text;
+  }
+}
+
+TEST(Spec, every_kind_is_in_the_table_once) {
+  for (int i = 0; i <= static_cast<int>(Kind::xdp); i++) {
+    const auto kind = static_cast<Kind>(i);
+    EXPECT_EQ(std::ranges::count(all_kinds(), kind, &KindInfo::kind), 1) << i;
+    EXPECT_EQ(info_of(kind).kind, kind);
+  }
+}
+
+struct Section {
+  const char* name;
+  const char* spec;  ///< empty: names no hook
+};
+
+const Section sections[] = {
+    {"tracepoint/syscalls/sys_enter_execve", "tracepoint:syscalls:sys_enter_execve"},
+    {"tp/sched/sched_switch", "tracepoint:sched:sched_switch"},
+    {"?tp/sched/sched_switch", "tracepoint:sched:sched_switch"},
+    {"raw_tracepoint/sched_switch", "raw_tracepoint:sched_switch"},
+    {"raw_tp/sched_switch", "raw_tracepoint:sched_switch"},
+    {"raw_tp.w/x", "raw_tracepoint:x"},
+    {"tp_btf/sched_switch", "tp_btf:sched_switch"},
+    {"kprobe/vfs_read", "kprobe:vfs_read"},
+    {"kprobe/vfs_read+0x4", "kprobe:vfs_read+0x4"},
+    {"kretprobe/vfs_read", "kretprobe:vfs_read"},
+    {"fentry/vfs_read", "fentry:vfs_read"},
+    {"fentry.s/vfs_read", "fentry:vfs_read"},
+    {"fexit/vfs_read", "fexit:vfs_read"},
+    {"fexit.s/vfs_read", "fexit:vfs_read"},
+    {"uprobe//bin/bash:readline", "uprobe:/bin/bash:readline"},
+    {"uprobe.s//bin/bash:readline", "uprobe:/bin/bash:readline"},
+    {"uprobe/libc:malloc", "uprobe:libc:malloc"},
+    {"uretprobe//bin/bash:readline", "uretprobe:/bin/bash:readline"},
+    {"interval/1s", "interval:1s"},
+    {"perf/cpu-clock/99hz", "perf:cpu-clock:99hz"},
+    {"xdp/eth0", "xdp:eth0"},
+    {"xdp/eth0/native", "xdp:eth0:native"},
+    {"xdp.frags/eth0", "xdp:eth0"},
+    {"xdp/devmap", ""},
+    {"xdp/cpumap", ""},
+    {"xdp", ""},
+    {"kprobe", ""},
+    {"perf_event", ""},
+    {"tc", ""},
+    {"cgroup/connect4", ""},
+    {"cgroup_skb/ingress", ""},
+    {"", ""},
+};
+
+TEST(Sections, name_their_hook) {
+  for (const Section& row : sections) {
+    const Result<std::optional<ProbeSpec>> spec = spec_of_section(row.name);
+    ASSERT_TRUE(spec) << row.name << ": " << spec.error().message;
+    EXPECT_EQ(*spec ? (*spec)->text() : "", row.spec) << row.name;
+  }
+}
+
+TEST(Sections, a_bad_one_is_quoted_as_it_was_written) {
+  const auto spec = spec_of_section("tracepoint/sched");
+  ASSERT_FALSE(spec);
+  EXPECT_EQ(spec.error().message, "'tracepoint/sched': a tracepoint has two names");
+}
+
+TEST(Sections, a_hook_that_is_not_here_is_not_left_out_in_silence) {
+  for (const char* name :
+       {"ksyscall/execve", "lsm/file_open", "iter/task", "fmod_ret/x"}) {
+    const auto spec = spec_of_section(name);
+    ASSERT_FALSE(spec) << name;
+    EXPECT_EQ(spec.error().code, Code::not_supported);
+    EXPECT_NE(spec.error().message.find(name), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace ebl::attach
