@@ -1,0 +1,95 @@
+-- Command lines of tools: lua-argparse with the flags that every tool has.
+--
+--   local args = cli.parse {
+--     name = "execsnoop", summary = "Trace new processes.",
+--     options = { { "-x --failed", "include failed execs" },
+--                 { "-u --uid", "only this user", argument = "UID", convert = cli.uid } },
+--     examples = { { "execsnoop -x", "failed ones too" } },
+--   }
+local argparse = require "argparse"
+local loop = require "bpf.loop"
+local output = require "bpf.output"
+
+local M = {}
+
+---@class bpf.CliOption
+---@field [1] string "-x --failed"; the long name is the key in the result
+---@field [2] string what it does
+---@field argument string? the placeholder of its value; without it, a flag
+---@field convert (fun(text: string): any, string?)? value, or nil and what is wrong
+---@field default any
+
+--- A whole number of at least 0.
+function M.number(text)
+  local value = tonumber(text)
+  if value and value >= 0 and value == math.floor(value) then return value end
+  return nil, ("'%s' is not a whole number"):format(text)
+end
+
+--- A positive number of seconds.
+function M.seconds(text)
+  local value = tonumber(text)
+  if value and value > 0 then return value end
+  return nil, ("'%s' is not a positive number of seconds"):format(text)
+end
+
+--- A user id or a login name.
+function M.uid(text)
+  if text:match("^%d+$") then return tonumber(text) end
+  for line in io.lines("/etc/passwd") do
+    local name, id = line:match("^([^:]+):[^:]*:(%d+):")
+    if name == text then return tonumber(id) end
+  end
+  return nil, ("no user '%s'"):format(text)
+end
+
+local function add_option(parser, entry)
+  if not entry.argument then
+    parser:flag(entry[1], entry[2])
+    return
+  end
+  local option = parser:option(entry[1], entry[2]):argname("<" .. entry.argument .. ">")
+  if entry.convert then option:convert(entry.convert) end
+  if entry.default ~= nil then option:default(tostring(entry.default)) end
+end
+
+local function epilog(tool)
+  if not tool.examples then return nil end
+  local lines = { "Examples:" }
+  for _, example in ipairs(tool.examples) do
+    lines[#lines + 1] = ("  %-32s %s"):format(example[1], example[2])
+  end
+  return table.concat(lines, "\n")
+end
+
+--- Reads the script's arguments. -h prints the help and ends; a mistake ends with exit code 2.
+--- What -d, --json and --csv say is already in force when it returns.
+---@param tool {name: string, summary: string, options: bpf.CliOption[], examples: string[][]?, positional: string[]?}
+---@param words string[]? default: the script's arguments
+---@return table<string, any>
+function M.parse(tool, words)
+  local parser = argparse(tool.name, tool.summary, epilog(tool))
+  for _, entry in ipairs(tool.options) do add_option(parser, entry) end
+  for _, entry in ipairs(tool.positional or {}) do
+    parser:argument(entry[1], entry[2]):args("?"):convert(entry.convert)
+  end
+  add_option(parser, { "-d --duration", "stop after so many seconds", argument = "SECONDS",
+                       convert = M.seconds })
+  add_option(parser, { "--json", "one JSON object a line" })
+  add_option(parser, { "--csv", "comma-separated values" })
+  local ok, result = parser:pparse(words or arg)
+  if not ok then
+    io.stderr:write(("%s: %s\nTry '%s --help'.\n"):format(tool.name, result, tool.name))
+    os.exit(2)
+  end
+  if result.json and result.csv then
+    io.stderr:write(tool.name, ": --json and --csv exclude each other\n")
+    os.exit(2)
+  end
+  loop.settings.duration = result.duration or loop.settings.duration
+  if result.json then output.settings.json, output.settings.csv = true, false end
+  if result.csv then output.settings.json, output.settings.csv = false, true end
+  return result
+end
+
+return M
