@@ -28,13 +28,17 @@ for i = 0, RECORDS - 1 do
   })
 end
 
+-- A trace that began at the head of a function ran into the loop: hot counters are shared
+-- by hash. LuaJIT then starts one at the loop itself, so it says nothing about the loop.
+local RAN_INTO_LOOP = 9
+
 --- Runs fn; the number of traces it made and the reasons of aborted ones.
 local function traces(fn)
   local stops, aborts = 0, {}
   local function watch(what, _, func, pc, code, reason)
     if what == "stop" then
       stops = stops + 1
-    elseif what == "abort" then
+    elseif what == "abort" and code ~= RAN_INTO_LOOP then
       local at = jutil.funcinfo(func, pc)
       aborts[#aborts + 1] = ("trace error %s (%s) at %s:%s"):format(
         tostring(code), tostring(reason), at.source, at.currentline)
@@ -59,7 +63,7 @@ local function loop(body)
         %s
       end
       return sum, seen
-    end]]):format(body)))(set:borrow(event), memory, SIZE, RECORDS)
+    end]]):format(body), "=loop"))(set:borrow(event), memory, SIZE, RECORDS)
 end
 
 local CASES = {
@@ -129,7 +133,7 @@ describe("loops over events", function()
       skip "the JIT is off"
     end
     local key, own, scratch = set:write(b.u32), set:own(event), ffi.new "uint8_t[8]"
-    local sum = 0
+    local sum = own(memory).pid -- makes the ctype
     local _, aborts = traces(function()
       for i = 0, EVENTS - 1 do
         key(scratch, i)
