@@ -134,7 +134,7 @@ describe("table", function()
       { name = "lat", unit = "us", key = "lat_us", format = "%.1f" },
       { name = "path" },
     }
-    t:row { pid = 12, comm = "sh", lat_us = 1.25, path = "/a b\n" }
+    t:row { pid = 12, comm = "sh", lat_us = 1.5, path = "/a b\n" }
     t:row { 123456789, "a-long-name", 3, "x" }
     t:row { pid = 3, comm = "é", lat_us = 0xffffffffffffffffULL }
   end
@@ -145,7 +145,7 @@ describe("table", function()
     expect.equal("\n" .. to:text(), [[
 
    PID COMM     LAT(us) PATH
-    12 sh           1.2 /a b\n
+    12 sh           1.5 /a b\n
 123456789 a-long-name     3.0 x
      3 é        18446744073709551616.0 -
 ]])
@@ -155,13 +155,13 @@ describe("table", function()
   it("becomes JSON lines and CSV", function()
     local o, to = out "json"
     fill(o)
-    expect.equal(to.writes[1], '{"pid":12,"comm":"sh","lat_us":1.25,"path":"/a b\\n"}\n')
+    expect.equal(to.writes[1], '{"pid":12,"comm":"sh","lat_us":1.5,"path":"/a b\\n"}\n')
     expect.equal(to.writes[3],
       '{"pid":3,"comm":"é","lat_us":18446744073709551615,"path":null}\n')
     o, to = out "csv"
     fill(o)
     expect.equal(to:text(), "pid,comm,lat_us,path\n"
-      .. '12,sh,1.25,"/a b\n"\n123456789,a-long-name,3,x\n'
+      .. '12,sh,1.5,"/a b\n"\n123456789,a-long-name,3,x\n'
       .. "3,é,18446744073709551615,\n")
   end)
 

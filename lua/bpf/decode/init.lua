@@ -82,6 +82,7 @@ end
 --- enum, its names; a value that does not fit raises. Structs take tables (fields left
 --- out are zero, unknown ones raise), arrays take lists (zero padded) and, of bytes, a
 --- string of the exact size; both take a view of the same type.
+--- A struct or list that raises half-way leaves the fields before it written.
 ---@param index integer
 ---@return fun(address: ffi.cdata*, value: any, where: string?) where: named in messages
 function Set:write(index)
