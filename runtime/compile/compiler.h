@@ -1,16 +1,19 @@
-// Compiler: C text -> BPF object bytes, by a server process that forks once for each compile.
+// Compiler: C text -> BPF object bytes, by a server process that forks once for each
+// compile.
 //
-// LLVM 19's BPF back end keeps a static map of CO-RE globals, so the second compile in one
-// process crashes; and the host should not carry LLVM's memory. So the first compile forks a
-// server, which closes every inherited descriptor, sets PR_SET_PDEATHSIG and no_new_privs, drops its
-// capabilities, opens compiler.so and indexes the kernel's BTF; each compile is a fork of that
-// server. Object and diagnostics come back through a memfd. A compile may take 10 s of time
-// and 2 GiB of memory; past that, and when the compiler crashes, the result is an Error.
+// LLVM 19's BPF back end keeps a static map of CO-RE globals, so the second compile in
+// one process crashes; and the host should not carry LLVM's memory. So the first compile
+// forks a server, which closes every inherited descriptor, sets PR_SET_PDEATHSIG and
+// no_new_privs, drops its capabilities, opens compiler.so and indexes the kernel's BTF;
+// each compile is a fork of that server. Object and diagnostics come back through a
+// memfd. A compile may take 10 s of time and 2 GiB of memory; past that, and when the
+// compiler crashes, the result is an Error.
 //
 // A Compiler is used by one thread. It is the only part of compile/ that the host links.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,27 +23,33 @@
 namespace ebl::compile {
 
 struct Options {
-  std::string library;   ///< path of compiler.so
-  std::string btf_path;  ///< the kernel's BTF (btf::kernel_btf_path())
+  std::string library;                    ///< path of compiler.so
+  std::string btf_path;                   ///< the kernel's BTF (btf::kernel_btf_path())
+  std::uint32_t time_limit_seconds = 10;  ///< of one compile
+  std::uint64_t memory_limit_bytes = 2ull << 30;  ///< of one compile
 };
 
 struct Request {
-  std::string text;                ///< the whole C text, its #line directives included
-  std::string name;                ///< its file name in diagnostics before the first #line
-  std::string directory;           ///< where `#include "x.h"` looks; empty: nowhere
-  std::vector<std::string> flags;  ///< the user's: -D -U -I -W… -f… -O; others are refused
+  std::string text;       ///< the whole C text, its #line directives included
+  std::string name;       ///< its file name in diagnostics before the first #line
+  std::string directory;  ///< where `#include "x.h"` looks; empty: nowhere
+  std::vector<std::string>
+      flags;  ///< the user's: those of compile/flags.h; others are refused
 };
 
 struct Output {
   std::vector<std::byte> object;  ///< a BPF ELF file with BTF
   std::string warnings;           ///< clang's text, empty when there is none
+  std::vector<std::string>
+      files;  ///< absolute paths of the files that #include read from disk
 };
 
 class Compiler {
  public:
-  /// Starts the server. It is ready when the first compile has been answered: starting it
-  /// early overlaps its 14 ms of set-up with the caller's work. Fails where fork fails or
-  /// `library` is not readable.
+  /// Starts the server and returns at once; the first compile waits until it is ready, so
+  /// starting it early overlaps its set-up with the caller's work. Fails where fork fails
+  /// or `library` is not readable. The server lives as long as the Compiler and the
+  /// thread that called start(): the kernel ties PR_SET_PDEATHSIG to a thread.
   static Result<Compiler> start(const Options& options);
 
   Compiler(Compiler&&) noexcept;
@@ -48,9 +57,12 @@ class Compiler {
   /// Ends the server and waits for it.
   ~Compiler();
 
-  /// A mistake in the text is Code::compile: `message` the first error's own line, `location`
-  /// its place (after #line), `detail` clang's whole text with carets. Missing BTF is
-  /// Code::not_supported, and only when the text needs a kernel type.
+  /// A mistake in the text is Code::compile: `message` the first error's own line,
+  /// `location` its place (after #line), `detail` clang's whole text with carets, at most
+  /// 20 errors. Missing BTF is Code::not_supported, and only when the text needs a kernel
+  /// type. A refused flag is Code::invalid. A compile that is out of time or memory is
+  /// Code::compile, a crash of clang Code::internal; the server lives on. Where the
+  /// server itself has died, a new one is started, once.
   Result<Output> compile(const Request& request);
 
  private:

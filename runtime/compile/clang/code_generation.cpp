@@ -1,0 +1,82 @@
+#include "code_generation.h"
+
+#include <clang/AST/ASTContext.h>
+#include <clang/Basic/Builtins.h>
+#include <clang/Basic/DiagnosticSema.h>
+#include <clang/Frontend/CompilerInstance.h>
+#include <clang/Frontend/MultiplexConsumer.h>
+#include <clang/Lex/Preprocessor.h>
+
+#include "record_types.h"
+#include "retained_variables.h"
+
+namespace ebl::compile {
+namespace {
+
+/// Adds what the text leaves out, after it has been parsed and before code is generated.
+class Completion : public clang::ASTConsumer {
+ public:
+  explicit Completion(clang::ASTConsumer& code) : code_(code) {}
+
+  void HandleTranslationUnit(clang::ASTContext& context) override {
+    if (context.getDiagnostics().hasErrorOccurred()) return;
+    RetainedVariables variables(context, code_);
+    for (const auto& [map, type] : record_types(context))
+      variables.add_type("__ebl_record_" + map, type);
+    for (const auto& [name, type] : own_types(context))
+      variables.add_type("__ebl_type_" + name, type);
+    // Most helpers are for GPL programs only, and the kernel sees the licence at load.
+    if (!has_section(context, "license"))
+      variables.add_text("__ebl_license", "license", "GPL");
+  }
+
+ private:
+  clang::ASTConsumer& code_;
+};
+
+/// Clang knows printf, log and index as functions, which would hide kernel names and
+/// promise functions that BPF does not have. These few are expanded inline.
+void keep_inline_builtins(clang::Preprocessor& preprocessor) {
+  clang::IdentifierTable& identifiers = preprocessor.getIdentifierTable();
+  clang::Builtin::Context& builtins = preprocessor.getBuiltinInfo();
+  static constexpr llvm::StringRef kKept[] = {"memcpy", "memmove", "memset", "memcmp"};
+  for (unsigned id = 1; id < clang::Builtin::FirstTSBuiltin; id++) {
+    if (!builtins.isPredefinedLibFunction(id)) continue;
+    const llvm::StringRef name = builtins.getName(id);
+    if (name.starts_with("__") || llvm::is_contained(kKept, name)) continue;
+    const auto found = identifiers.find(name);
+    if (found != identifiers.end() && found->second->getBuiltinID() == id)
+      found->second->clearBuiltinID();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
+    clang::CompilerInstance& instance, llvm::StringRef file) {
+  clang::ASTContext& context = instance.getASTContext();
+  kernel_->start(context);
+  context.setExternalSource(kernel_);
+  instance.setExternalSemaSource(kernel_);
+  // Clang leaves its builtins out when there is an external source: a module would have
+  // them.
+  clang::Preprocessor& preprocessor = instance.getPreprocessor();
+  preprocessor.getBuiltinInfo().initializeBuiltins(preprocessor.getIdentifierTable(),
+                                                   instance.getLangOpts());
+  keep_inline_builtins(preprocessor);
+  // memcpy() and the like need no #include <string.h>.
+  instance.getDiagnostics().setSeverity(clang::diag::ext_implicit_lib_function_decl_c99,
+                                        clang::diag::Severity::Ignored, {});
+  instance.getDiagnostics().setSeverity(clang::diag::ext_implicit_lib_function_decl,
+                                        clang::diag::Severity::Ignored, {});
+
+  std::unique_ptr<clang::ASTConsumer> code =
+      clang::EmitObjAction::CreateASTConsumer(instance, file);
+  if (!code) return nullptr;
+  std::vector<std::unique_ptr<clang::ASTConsumer>> consumers;
+  consumers.push_back(std::make_unique<Completion>(*code));
+  consumers.push_back(std::move(code));
+  return std::make_unique<clang::MultiplexConsumer>(std::move(consumers));
+}
+
+}  // namespace ebl::compile

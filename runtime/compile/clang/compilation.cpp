@@ -1,0 +1,102 @@
+#include "compilation.h"
+
+#include <clang/Basic/FileManager.h>
+#include <clang/Frontend/CompilerInstance.h>
+#include <clang/Frontend/CompilerInvocation.h>
+#include <llvm/Support/MemoryBuffer.h>
+
+#include "code_generation.h"
+#include "diagnostics.h"
+#include "file_system.h"
+#include "invocation.h"
+#include "name_scan.h"
+#include "source_lines.h"
+
+namespace ebl::compile {
+namespace {
+
+/// One CompilerInstance with everything but its action.
+class Session {
+ public:
+  Session(const std::vector<std::string>& arguments, const CompilationInput& input,
+          llvm::IntrusiveRefCntPtr<SourceFileSystem> files,
+          clang::DiagnosticConsumer& diagnostics)
+      : buffer_(llvm::MemoryBuffer::getMemBufferCopy(
+            llvm::StringRef(input.text.data(), input.text.size()), input.name)) {
+    instance_.createDiagnostics(&diagnostics, false);
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    auto invocation = std::make_shared<clang::CompilerInvocation>();
+    ready_ = clang::CompilerInvocation::CreateFromArgs(*invocation, pointers,
+                                                       instance_.getDiagnostics());
+    clang::FrontendOptions& options = invocation->getFrontendOpts();
+    options.Inputs.clear();
+    options.Inputs.emplace_back(buffer_->getMemBufferRef(),
+                                clang::InputKind(clang::Language::C));
+    invocation->getCodeGenOpts().MainFileName = input.name;
+    instance_.setInvocation(std::move(invocation));
+    instance_.setFileManager(new clang::FileManager(clang::FileSystemOptions(), files));
+  }
+
+  bool ready() const { return ready_; }
+  clang::CompilerInstance& instance() { return instance_; }
+
+ private:
+  std::unique_ptr<llvm::MemoryBuffer> buffer_;
+  clang::CompilerInstance instance_;
+  bool ready_ = false;
+};
+
+/// Whether the message quotes a name that BTF would have had: 'u32', 'struct
+/// task_struct'.
+bool names_a_missing_type(llvm::StringRef message, const KernelSource& kernel) {
+  while (!message.empty()) {
+    llvm::StringRef quoted;
+    std::tie(std::ignore, message) = message.split('\'');
+    std::tie(quoted, message) = message.split('\'');
+    llvm::SmallVector<llvm::StringRef, 8> words;
+    llvm::SplitString(quoted, words, " *()[]");
+    for (const llvm::StringRef word : words)
+      if (kernel.missing().contains(word)) return true;
+  }
+  return false;
+}
+
+void explain(CompilationOutput& out, const Diagnostics& diagnostics, KernelBtf& kernel,
+             const KernelSource& source) {
+  out.message = diagnostics.first_message();
+  out.location = diagnostics.first_location();
+  if (out.message.empty()) out.message = "clang produced no object";
+  if (kernel.present() || !names_a_missing_type(out.message, source)) return;
+  out.needs_btf = true;
+  out.message = kernel.problem().message + " (" + out.message + ")";
+  out.hint = kernel.problem().hint;
+}
+
+}  // namespace
+
+CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
+  const std::vector<std::string> arguments =
+      front_end_arguments(scan_text(input.text), input.arguments, input.directories);
+  auto files = llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories);
+
+  clang::IgnoringDiagConsumer ignored;
+  Session scan(arguments, input, files, ignored);
+  const DefinedNames defined =
+      scan.ready() ? scan_names(scan.instance()) : DefinedNames();
+
+  CompilationOutput out;
+  Diagnostics diagnostics;
+  Session session(arguments, input, files, diagnostics);
+  clang::CompilerInstance& instance = session.instance();
+  instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
+  auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, defined);
+  CodeGeneration action(source);
+  out.ok = session.ready() && instance.ExecuteAction(action) && !diagnostics.has_error();
+  out.diagnostics = diagnostics.text();
+  out.files_read = files->files_read();
+  if (!out.ok) explain(out, diagnostics, kernel, *source);
+  return out;
+}
+
+}  // namespace ebl::compile

@@ -1,0 +1,38 @@
+// Compilation: one text to one object, with clang as a library.
+#pragma once
+
+#include <llvm/ADT/SmallVector.h>
+
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "kernel_btf.h"
+
+namespace ebl::compile {
+
+struct CompilationInput {
+  std::string_view text;
+  std::string name;
+  std::vector<std::string> arguments;    ///< checked by compile/flags.h
+  std::vector<std::string> directories;  ///< absolute
+};
+
+struct CompilationOutput {
+  bool ok = false;
+  bool needs_btf = false;  ///< refused, because there is no BTF for a name of the text
+  llvm::SmallVector<char, 0> object;
+  std::string diagnostics;
+  std::string message;
+  std::string hint;
+  Location location;
+  std::set<std::string> files_read;
+};
+
+/// Once in a process: LLVM 19's BPF back end keeps state (compiler_abi.h).
+CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input);
+
+}  // namespace ebl::compile

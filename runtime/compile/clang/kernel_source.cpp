@@ -1,0 +1,142 @@
+#include "kernel_source.h"
+
+#include <clang/Sema/Lookup.h>
+#include <clang/Sema/Sema.h>
+
+#include "predefined_names.h"
+
+namespace ebl::compile {
+
+BtfTypes& KernelSource::types(std::size_t unit) {
+  if (types_.size() < kernel_.unit_count()) types_.resize(kernel_.unit_count());
+  if (!types_[unit]) {
+    BtfTypes* base = unit ? &types(0) : nullptr;
+    types_[unit] = std::make_unique<BtfTypes>(*context_, kernel_.unit(unit), base);
+  }
+  return *types_[unit];
+}
+
+BtfTypes* KernelSource::owner(const clang::TagDecl* tag) const {
+  for (const auto& types : types_)
+    if (types && types->owns(tag)) return types.get();
+  return nullptr;
+}
+
+clang::NamedDecl* KernelSource::tag(std::string_view name) {
+  const auto found = kernel_.find(NameSort::tag, name);
+  if (!found) return nullptr;
+  return types(found->unit).type(found->named.id)->getAsTagDecl();
+}
+
+clang::NamedDecl* KernelSource::type_name(std::string_view name) {
+  if (const auto found = kernel_.find(NameSort::definition, name))
+    return types(found->unit)
+        .type(found->named.id)
+        ->getAs<clang::TypedefType>()
+        ->getDecl();
+  const clang::QualType type = predefined_type(*context_, name);
+  if (type.isNull()) return nullptr;
+  clang::NamedDecl*& made = predefined_[name];
+  if (!made)
+    made = clang::TypedefDecl::Create(*context_, context_->getTranslationUnitDecl(),
+                                      clang::SourceLocation(), clang::SourceLocation(),
+                                      &context_->Idents.get(name),
+                                      context_->getTrivialTypeSourceInfo(type));
+  return made;
+}
+
+clang::NamedDecl* KernelSource::value_name(std::string_view name) {
+  if (const auto found = kernel_.find(NameSort::enumerator, name))
+    return types(found->unit).enumerator(found->named);
+  if (const auto found = kernel_.find(NameSort::kfunc, name)) {
+    clang::NamedDecl*& made = predefined_[name];
+    if (!made) made = types(found->unit).kfunc(found->named.id);
+    return made;
+  }
+  return make_constant(name);
+}
+
+clang::NamedDecl* KernelSource::make_constant(std::string_view name) {
+  const auto constant = predefined_constant(name);
+  if (!constant) return nullptr;
+  clang::NamedDecl*& made = predefined_[name];
+  if (made) return made;
+  const llvm::APInt bits(64, constant->value);
+  clang::QualType type = constant->is_negative ? context_->LongLongTy
+                         : bits.isIntN(32)     ? context_->UnsignedIntTy
+                                               : context_->UnsignedLongLongTy;
+  if (constant->is_negative ? bits.isSignedIntN(32) : bits.isIntN(31))
+    type = context_->IntTy;
+  const llvm::APSInt value(bits.trunc(static_cast<unsigned>(context_->getTypeSize(type))),
+                           !type->isSignedIntegerType());
+  auto* enumeration = clang::EnumDecl::Create(
+      *context_, context_->getTranslationUnitDecl(), clang::SourceLocation(),
+      clang::SourceLocation(), nullptr, nullptr, false, false, false);
+  enumeration->startDefinition();
+  auto* enumerator =
+      clang::EnumConstantDecl::Create(*context_, enumeration, clang::SourceLocation(),
+                                      &context_->Idents.get(name), type, nullptr, value);
+  enumeration->addDecl(enumerator);
+  enumeration->completeDefinition(type, type, value.getActiveBits(),
+                                  value.isNegative() ? value.getSignificantBits() : 0);
+  made = enumerator;
+  return made;
+}
+
+bool KernelSource::LookupUnqualified(clang::LookupResult& result, clang::Scope*) {
+  const clang::IdentifierInfo* identifier = result.getLookupName().getAsIdentifierInfo();
+  if (!context_ || !identifier) return false;
+  const std::string_view name = identifier->getName();
+  clang::NamedDecl* found = nullptr;
+  if (result.getLookupKind() == clang::Sema::LookupTagName) {
+    if (defined_.tags.contains(name)) return false;
+    found = tag(name);
+  } else if (result.getLookupKind() == clang::Sema::LookupOrdinaryName) {
+    if (result.isForRedeclaration()) return false;
+    if (!defined_.ordinary.contains(name)) {
+      found = type_name(name);
+      if (!found) found = value_name(name);
+    } else if (context_->getSourceManager().isInSystemHeader(result.getNameLoc())) {
+      // Our own headers need __u64 even where the text defines it after including them.
+      found = type_name(name);
+    }
+  } else {
+    return false;
+  }
+  if (!found) {
+    missing_.insert(name);
+    return false;
+  }
+  result.addDecl(found);
+  return true;
+}
+
+void KernelSource::CompleteType(clang::TagDecl* tag) {
+  auto* record = llvm::dyn_cast<clang::RecordDecl>(tag->getCanonicalDecl());
+  if (!record) return;
+  if (BtfTypes* types = owner(record)) types->complete(record);
+}
+
+void KernelSource::FindExternalLexicalDecls(const clang::DeclContext* context,
+                                            llvm::function_ref<bool(clang::Decl::Kind)>,
+                                            llvm::SmallVectorImpl<clang::Decl*>&) {
+  const auto* record = llvm::dyn_cast<clang::RecordDecl>(context);
+  if (record && !record->isCompleteDefinition() && !record->isBeingDefined() &&
+      owner(record))
+    record->setHasExternalLexicalStorage(true);
+}
+
+bool KernelSource::layoutRecordType(
+    const clang::RecordDecl* record, std::uint64_t& size, std::uint64_t& alignment,
+    llvm::DenseMap<const clang::FieldDecl*, std::uint64_t>& field_offsets,
+    llvm::DenseMap<const clang::CXXRecordDecl*, clang::CharUnits>&,
+    llvm::DenseMap<const clang::CXXRecordDecl*, clang::CharUnits>&) {
+  BtfTypes* types = owner(record);
+  if (!types) return false;
+  const BtfTypes::Layout layout = types->layout(record, field_offsets);
+  size = layout.size_bits;
+  alignment = layout.align_bits;
+  return true;
+}
+
+}  // namespace ebl::compile

@@ -1,0 +1,158 @@
+#include "compile/server.h"
+
+#include <dlfcn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "compile/compiler_abi.h"
+#include "compile/wire.h"
+
+namespace ebl::compile {
+namespace {
+
+// Exit codes of the child, beside 0: the reply is written.
+constexpr int kGaveUp = 3;
+constexpr int kOutOfMemory = 4;
+constexpr int kBroken = 5;
+
+/// compiler.so, opened; `problem` says why not.
+struct Library {
+  decltype(&ebl_compiler_compile) compile = nullptr;
+  ebl_compiler* compiler = nullptr;
+  std::string problem;
+};
+
+Library open_library(const ServerSettings& settings) {
+  Library library;
+  void* handle = ::dlopen(settings.library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    const char* reason = ::dlerror();
+    library.problem = reason ? reason : "dlopen failed";
+    return library;
+  }
+  const auto abi =
+      reinterpret_cast<decltype(&ebl_compiler_abi)>(::dlsym(handle, "ebl_compiler_abi"));
+  const auto init = reinterpret_cast<decltype(&ebl_compiler_init)>(
+      ::dlsym(handle, "ebl_compiler_init"));
+  const auto compile = reinterpret_cast<decltype(&ebl_compiler_compile)>(
+      ::dlsym(handle, "ebl_compiler_compile"));
+  if (!abi || !init || !compile || abi() != EBL_COMPILER_ABI) {
+    library.problem = "it is not the compiler of this version of ebpf-lua";
+    return library;
+  }
+  library.compiler = init(settings.btf_path.c_str());
+  library.compile = compile;
+  return library;
+}
+
+void write_reply(int fd, const ebl_compile_result& result) {
+  Writer writer;
+  writer.number(result.status);
+  writer.text({reinterpret_cast<const char*>(result.object), result.object_size});
+  writer.text(result.diagnostics);
+  writer.text(result.message);
+  writer.text(result.hint);
+  writer.text(result.file);
+  writer.number(result.line);
+  writer.number(result.column);
+  writer.text(result.files_read);
+  if (!write_all(fd, writer.bytes())) ::_exit(kBroken);
+}
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> out;
+  for (const std::string& text : texts) out.push_back(text.c_str());
+  return out;
+}
+
+/// The life of the child that does one compile.
+[[noreturn]] void compile_once(const Library& library, const Ticket& ticket) {
+  Result<std::string> bytes = read_all(ticket.request.get());
+  if (!bytes) ::_exit(kBroken);
+  Reader reader(*bytes);
+  const std::string text(reader.text());
+  const std::string name(reader.text());
+  const std::vector<std::string> arguments = reader.texts();
+  const std::vector<std::string> directories = reader.texts();
+  if (!reader.ok()) ::_exit(kBroken);
+
+  const std::vector<const char*> argument_pointers = pointers(arguments);
+  const std::vector<const char*> directory_pointers = pointers(directories);
+  int reply = ticket.reply.get();
+  const ebl_compile_request request{
+      .text = text.data(),
+      .text_size = text.size(),
+      .name = name.c_str(),
+      .arguments = argument_pointers.data(),
+      .argument_count = argument_pointers.size(),
+      .directories = directory_pointers.data(),
+      .directory_count = directory_pointers.size(),
+      .fatal =
+          [](void* context, const char* reason) {
+            Writer writer;
+            writer.text(reason);
+            write_all(*static_cast<int*>(context), writer.bytes());
+            ::_exit(kGaveUp);
+          },
+      .out_of_memory = [](void*) { ::_exit(kOutOfMemory); },
+      .context = &reply,
+  };
+  write_reply(reply, library.compile(library.compiler, &request));
+  ::_exit(0);
+}
+
+Verdict verdict_of(int status) {
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    if (signal == SIGALRM || signal == SIGXCPU) return {Outcome::out_of_time, signal};
+    return {Outcome::crashed, signal};
+  }
+  switch (WEXITSTATUS(status)) {
+    case 0: return {Outcome::replied, 0};
+    case kGaveUp: return {Outcome::gave_up, 0};
+    case kOutOfMemory: return {Outcome::out_of_memory, 0};
+    default: return {Outcome::crashed, 0};
+  }
+}
+
+Verdict compile_in_child(const Library& library, const Limits& limits,
+                         const Ticket& ticket) {
+  if (!library.compile) {
+    Writer writer;
+    writer.text(library.problem);
+    write_all(ticket.reply.get(), writer.bytes());
+    return {Outcome::no_library, 0};
+  }
+  const pid_t server = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return {Outcome::no_process, errno};
+  if (child == 0) {
+    if (!confine_child(server, limits)) ::_exit(kBroken);
+    forbid_system_calls();
+    compile_once(library, ticket);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return {Outcome::no_process, errno};
+  return verdict_of(status);
+}
+
+}  // namespace
+
+void serve(pid_t host, int socket, const ServerSettings& settings) {
+  if (!confine_server(host, socket)) ::_exit(0);
+  const Library library = open_library(settings);
+  for (;;) {
+    Ticket ticket;
+    if (!receive_ticket(socket, ticket)) ::_exit(0);
+    const Verdict verdict = compile_in_child(library, settings.limits, ticket);
+    if (::send(socket, &verdict, sizeof(verdict), MSG_NOSIGNAL) != sizeof(verdict))
+      ::_exit(0);
+  }
+}
+
+}  // namespace ebl::compile
