@@ -100,12 +100,18 @@ Result<KernelSymbols> KernelSymbols::parse(std::string text) {
         .hint = "run it with CAP_SYSLOG, or as root: sysctl kernel.kptr_restrict=1"};
 
   std::ranges::stable_sort(out.entries_, {}, &Entry::address);
-  out.by_name_.resize(out.entries_.size());
-  std::iota(out.by_name_.begin(), out.by_name_.end(), 0u);
-  std::ranges::stable_sort(out.by_name_, {}, [&](std::uint32_t i) {
-    return out.symbol(out.entries_[i]).name;
-  });
   return out;
+}
+
+const std::vector<std::uint32_t>& KernelSymbols::by_name() const {
+  std::call_once(name_order_->once, [&] {
+    std::vector<std::uint32_t>& indexes = name_order_->indexes;
+    indexes.resize(entries_.size());
+    std::iota(indexes.begin(), indexes.end(), 0u);
+    std::ranges::stable_sort(indexes, {},
+                             [&](std::uint32_t i) { return symbol(entries_[i]).name; });
+  });
+  return name_order_->indexes;
 }
 
 KernelSymbol KernelSymbols::symbol(const Entry& entry) const {
@@ -124,14 +130,14 @@ std::optional<KernelSymbol> KernelSymbols::at(std::uint64_t address) const {
 
 std::optional<KernelSymbol> KernelSymbols::find(std::string_view name) const {
   const auto name_of = [&](std::uint32_t i) { return symbol(entries_[i]).name; };
-  const auto at = std::ranges::lower_bound(by_name_, name, {}, name_of);
-  if (at == by_name_.end() || name_of(*at) != name) return std::nullopt;
+  const auto at = std::ranges::lower_bound(by_name(), name, {}, name_of);
+  if (at == by_name().end() || name_of(*at) != name) return std::nullopt;
   return symbol(entries_[*at]);
 }
 
 std::vector<std::string> KernelSymbols::function_names() const {
   std::vector<std::string> names;
-  for (const std::uint32_t i : by_name_) {
+  for (const std::uint32_t i : by_name()) {
     const KernelSymbol one = symbol(entries_[i]);
     if (one.function && (names.empty() || names.back() != one.name))
       names.emplace_back(one.name);

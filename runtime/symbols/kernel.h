@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,12 +55,18 @@ class KernelSymbols {
     std::uint8_t function;
     std::uint16_t module;
   };
+  // Sorting by name takes as long as the rest, and stacks need addresses only.
+  struct NameOrder {
+    std::once_flag once;
+    std::vector<std::uint32_t> indexes;  // into entries_
+  };
   KernelSymbol symbol(const Entry& entry) const;
+  const std::vector<std::uint32_t>& by_name() const;
 
   std::string text_;
-  std::vector<Entry> entries_;          // by address
-  std::vector<std::uint32_t> by_name_;  // indexes into entries_
-  std::vector<std::string> modules_;    // [0] is the kernel itself
+  std::vector<Entry> entries_;  // by address
+  std::unique_ptr<NameOrder> name_order_ = std::make_unique<NameOrder>();
+  std::vector<std::string> modules_;  // [0] is the kernel itself
 };
 
 }  // namespace ebl::symbols
