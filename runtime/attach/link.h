@@ -29,7 +29,7 @@ struct Options {
   std::optional<int>
       cpu;  ///< perf: one CPU; default all. interval: which (default the first)
   std::optional<std::uint64_t> cookie;  ///< bpf_get_attach_cookie(): all but xdp
-  bool replace = false;                 ///< xdp: take the place of what is there
+  bool replace = false;                 ///< xdp: remove what is there first
 };
 
 /// What the kernel says about an attachment.
