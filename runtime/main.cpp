@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "host/state.h"
@@ -10,6 +11,14 @@
 namespace {
 
 constexpr int kUsage = 2;
+
+/// CLI11's own usage line does not know that the rest of the line is the script's.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: ebpf-lua [OPTIONS] SCRIPT|NAME|- [ARGS]\n";
+  }
+};
 
 int usage_error(const std::string& message) {
   std::fprintf(stderr, "ebpf-lua: %s\nTry 'ebpf-lua --help'.\n", message.c_str());
@@ -20,7 +29,7 @@ int usage_error(const std::string& message) {
 
 int main(int argc, char** argv) {
   CLI::App app("LuaJIT scripts that drive eBPF probes.", "ebpf-lua");
-  app.usage("Usage: ebpf-lua [OPTIONS] SCRIPT|NAME|- [ARGS]");
+  app.formatter(std::make_shared<Formatter>());
   app.footer(
       "SCRIPT is a file; a bare NAME, or a name that is no file here, is a script of the\n"
       "gallery; - reads standard input. What follows it is the script's own.\n\n"

@@ -8,7 +8,6 @@
 --   }
 local argparse = require "argparse"
 local loop = require "bpf.loop"
-local output = require "bpf.output"
 
 local M = {}
 
@@ -86,9 +85,11 @@ function M.parse(tool, words)
     io.stderr:write(tool.name, ": --json and --csv exclude each other\n")
     os.exit(2)
   end
-  loop.settings.duration = result.duration or loop.settings.duration
-  if result.json then output.settings.json, output.settings.csv = true, false end
-  if result.csv then output.settings.json, output.settings.csv = false, true end
+  local settings = loop.settings
+  settings.duration = result.duration or settings.duration
+  if result.json or result.csv then
+    settings.json, settings.csv = result.json or false, result.csv or false
+  end
   return result
 end
 

@@ -15,7 +15,7 @@ local M = {
   trace_pipe = trace_pipe.read,
 }
 
-for _, part in ipairs { output, look_up } do
+for _, part in ipairs { output.api, look_up } do
   for name, value in pairs(part) do M[name] = value end
 end
 

@@ -1,5 +1,6 @@
 -- Names for numbers: addresses, users, processes, errors, times.
 local ffi = require "ffi"
+local bit = require "bit"
 local api = require "bpf.ffi_api"
 local host = require "bpf.host"
 local errors = require "bpf.errors"
@@ -78,6 +79,33 @@ end
 function M.time(ktime, format)
   local wall = tonumber(ktime) + tonumber(api.ebl_boot_offset_ns())
   return tostring(os.date(format or "%H:%M:%S", math.floor(wall / 1e9)))
+end
+
+--- The kernel's symbol at an address: "tcp_v4_rcv+0x1c", or nil where there is none.
+---@param address number|ffi.cdata*
+---@param plain boolean? without the offset
+---@return string?
+function M.ksym(address, plain)
+  local hex = bit.tohex(ffi.cast("uint64_t", address))
+  local name, offset, module = host.ksym(hex)
+  if not name then
+    if offset then error(offset, 0) end
+    return nil
+  end
+  if not plain and offset > 0 then name = ("%s+0x%x"):format(name, offset) end
+  return module ~= "" and ("%s [%s]"):format(name, module) or name
+end
+
+--- The kernel's own types.
+M.btf = {}
+
+--- A type of the kernel by name ("task_struct", "enum skb_drop_reason") as a plain table:
+--- {kind, name, size, fields = {{name, type, offset in bits, bits?}}, values = {{name, value}}}.
+---@param name string
+---@return table
+function M.btf.type(name)
+  local layout = errors.check(host.kernel_layout(name))
+  return decode.new(layout.types):type(layout.root)
 end
 
 --- A copy of an event that outlives its handler, also where the event has a field `copy`.

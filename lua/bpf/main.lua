@@ -122,8 +122,7 @@ end
 ---@param settings table {code?, script?, args, duration?, json, csv, verbose}
 ---@return integer exit code
 return function(settings)
-  loop.settings = settings
-  output.settings = settings
+  for name, value in pairs(settings) do loop.settings[name] = value end
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
   local code = 0

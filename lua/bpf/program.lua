@@ -23,7 +23,7 @@ function M.new(owner, entry)
                         hook = hook }, Program)
 end
 
-local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number", maxactive = "number",
+local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
                          replace = "boolean" }
 
 local function check_options(options)
@@ -46,7 +46,7 @@ end
 
 --- Attaches to `spec`, or to the hook that its SEC() names. Loads it first where needed.
 ---@param spec string?
----@param options {pid: integer?, cpu: integer?, cookie: integer?, maxactive: integer?, replace: boolean?}?
+---@param options {pid: integer?, cpu: integer?, cookie: integer?, replace: boolean?}?
 ---@return bpf.Link
 function Program:attach(spec, options)
   if spec ~= nil and type(spec) ~= "string" then

@@ -1,6 +1,7 @@
 #include "host/ffi_api.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -92,6 +93,8 @@ int ebl_flush(void) {
   errno = 0;
   return std::fflush(stdout) == 0 ? 0 : -(errno ? errno : EIO);
 }
+
+int ebl_output_is_terminal(void) { return ::isatty(STDOUT_FILENO); }
 
 int64_t ebl_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 int64_t ebl_boot_offset_ns(void) {

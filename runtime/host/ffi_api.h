@@ -41,6 +41,7 @@ void ebl_cursor_close(ebl_cursor *cursor);
 
 int ebl_write(const char *text, size_t size);
 int ebl_flush(void);
+int ebl_output_is_terminal(void);
 int64_t ebl_monotonic_ns(void);
 int64_t ebl_boot_offset_ns(void);
 // cdef end

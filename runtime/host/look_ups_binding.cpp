@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "base/mounts.h"
-#include "btf/btf.h"
+#include "btf/layout.h"
 #include "host/bindings.h"
 #include "host/lua_value.h"
 #include "symbols/kernel.h"
@@ -41,6 +41,22 @@ int enumerator(lua_State* lua) {
   return 1;
 }
 
+Result<btf::Layout> kernel_layout(const std::string& name) {
+  Result<btf::Btf> kernel = btf::Btf::from_file(btf::kernel_btf_path());
+  if (!kernel) return kernel.take_error();
+  Result<btf::TypeId> id = btf::type_by_name(*kernel, name);
+  if (!id) return id.take_error();
+  return btf::layout_of(*kernel, *id);
+}
+
+/// host.kernel_layout(name) -> {types, root} | nil, err
+int layout(lua_State* lua) {
+  Result<btf::Layout> found = kernel_layout(luaL_checkstring(lua, 1));
+  if (!found) return fail(lua, found.error());
+  push_layout(lua, *found);
+  return 1;
+}
+
 /// host.ksym(address in hexadecimal) -> name, offset, module | nil, err (no err: no symbol)
 int ksym(lua_State* lua) {
   const std::uint64_t address = std::strtoull(luaL_checkstring(lua, 1), nullptr, 16);
@@ -59,6 +75,7 @@ int ksym(lua_State* lua) {
 
 constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
                                    {"kernel_enumerator", enumerator},
+                                   {"kernel_layout", layout},
                                    {"ksym", ksym},
                                    {nullptr, nullptr}};
 

@@ -169,6 +169,7 @@ void push_layout(lua_State* lua, const btf::Layout& layout) {
 std::vector<std::string> strings_at(lua_State* lua, int index) {
   std::vector<std::string> out;
   if (!lua_istable(lua, index)) return out;
+  if (index < 0) index += lua_gettop(lua) + 1;
   const int size = static_cast<int>(lua_objlen(lua, index));
   for (int i = 1; i <= size; i++) {
     lua_rawgeti(lua, index, i);
@@ -184,6 +185,7 @@ std::vector<std::string> strings_at(lua_State* lua, int index) {
 std::string string_field(lua_State* lua, int index, const char* name) {
   std::string out;
   if (!lua_istable(lua, index)) return out;
+  if (index < 0) index += lua_gettop(lua) + 1;  // before the key is pushed
   lua_pushstring(lua, name);
   lua_rawget(lua, index);
   std::size_t length = 0;

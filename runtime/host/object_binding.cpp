@@ -190,7 +190,6 @@ int object_attach(lua_State* lua) {
     if (auto pid = number("pid")) options.pid = static_cast<int>(*pid);
     if (auto cpu = number("cpu")) options.cpu = static_cast<int>(*cpu);
     if (auto cookie = number("cookie")) options.cookie = static_cast<std::uint64_t>(*cookie);
-    if (auto most = number("maxactive")) options.maxactive = static_cast<std::uint32_t>(*most);
     lua_getfield(lua, 4, "replace");
     options.replace = lua_toboolean(lua, -1);
     lua_pop(lua, 1);

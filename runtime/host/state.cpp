@@ -17,6 +17,7 @@ namespace ebl::host {
 namespace {
 
 constexpr const char* kPlacesKey = "ebl.places";
+constexpr std::size_t kOutputBytes = 64 * 1024;
 constexpr const char* kErrorKey = "ebl.error";
 
 /// The folder of the program, links resolved: "/usr/local/bin".
@@ -166,6 +167,8 @@ int open_host(lua_State* lua) {
 }
 
 int run(const Settings& settings) {
+  // A pipe gets whole lines in large pieces; the loop flushes when it goes idle.
+  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, kOutputBytes);
   const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
   if (!state) {
     std::fputs("ebpf-lua: not enough memory\n", stderr);

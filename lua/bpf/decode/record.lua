@@ -10,7 +10,7 @@
 local ffi = require "ffi"
 local bits = require "bpf.decode.bits"
 local misuse = require "bpf.decode.misuse"
-local nearest = require "bpf.decode.nearest"
+local nearest = require "bpf.nearest"
 local view = require "bpf.decode.view"
 
 local cast, copy, fill, new = ffi.cast, ffi.copy, ffi.fill, ffi.new
@@ -113,7 +113,7 @@ local function no_field(type_, key)
   for i, field in ipairs(type_.fields) do
     names[i] = field.name
   end
-  local near = nearest(tostring(key), names)
+  local near = nearest.find(tostring(key), names)
   misuse(("no field '%s' in %s%s"):format(tostring(key), type_.label,
     near and ("; did you mean '%s'?"):format(near) or ""))
 end

@@ -16,6 +16,7 @@ local M = {}
 ---@field align "left"|"right"|nil by default numbers right, text left
 ---@field unit string? in the header: LAT(us)
 ---@field format string|fun(value: any, row: any): string|nil for the text form only
+---@field hidden boolean? in JSON and CSV only
 
 ---@class bpf.Table
 local Table = {}
@@ -45,12 +46,20 @@ function M.new(out, declared)
     end
     local header = c.name:upper() .. (c.unit and "(" .. c.unit .. ")" or "")
     local numeric = c.unit or type(c.format) == "string" and c.format:find "[dufgx]$"
-    columns[i] = {
-      header = header, key = c.key or snake(header), format = c.format,
-      width = c.width or math.max(#header, 7), align = c.align or numeric and "right",
-    }
+    if not c.hidden or out.mode ~= "table" then
+      columns[#columns + 1] = {
+        header = header, key = c.key or snake(header), format = c.format, place = i,
+        width = c.width or math.max(#header, 7), align = c.align or numeric and "right",
+      }
+    end
   end
   return setmetatable({ out = out, columns = columns, started = false }, Table)
+end
+
+--- Whether rows are text for people: what goes with a row can then be printed below it.
+---@return boolean
+function Table:is_text()
+  return self.out.mode == "table"
 end
 
 local function line(self, cells, rights)
@@ -112,7 +121,7 @@ function Table:row(row)
   local columns, values = self.columns, {}
   local listed = type(row) == "table" and row[1] ~= nil
   for i, column in ipairs(columns) do
-    values[i] = row[listed and i or column.key]
+    values[i] = row[listed and column.place or column.key]
     if not column.align and self.out.mode == "table" and values[i] ~= nil then
       local kind = type(values[i])
       column.align = (kind == "number" or kind == "cdata") and "right" or "left"

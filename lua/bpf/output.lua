@@ -1,0 +1,80 @@
+-- Stage 8, emit: standard output as scripts see it. Tables, histograms and print honour --json
+-- and --csv, which the command line or bpf.cli has put into `settings`.
+local C = require "bpf.ffi_api"
+local emit = require "bpf.emit"
+local errors = require "bpf.errors"
+local loop = require "bpf.loop"
+local lines = require "bpf.lines"
+
+local M = {}
+
+-- Raised when nobody reads standard output any more: the program ends quietly.
+local CLOSED = setmetatable({}, { __tostring = function() return "standard output is closed" end })
+
+local settings = loop.settings
+local EPIPE = 32
+
+local stdout = { is_tty = C.ebl_output_is_terminal() ~= 0 }
+
+function stdout:write(text) -- luacheck: ignore 212
+  local result = C.ebl_write(text, #text)
+  if result == 0 then return end
+  if result == -EPIPE then
+    loop.output_closed = true
+    loop.stop()
+    error(CLOSED, 0)
+  end
+  error(errors.new { stage = "read", code = "io",
+                     message = ("cannot write to standard output, errno %d"):format(-result) }, 0)
+end
+
+local made, made_mode
+
+--- The output in the mode that is in force now.
+local function out()
+  local mode = settings.json and "json" or settings.csv and "csv" or "table"
+  if made_mode ~= mode then
+    made, made_mode = emit.new(stdout, { mode = mode }), mode
+  end
+  return made
+end
+
+--- Joins its arguments by tabs and ends the line: numbers and 64-bit integers alike, tables and
+--- views by their content, other users' control characters escaped on a terminal.
+function M.print(...)
+  out():print(...)
+end
+
+--- A table with these columns; rows go out as they come (tbl:row{...}).
+---@param columns bpf.Column[]
+---@return bpf.Table
+function M.table(columns)
+  return out():table(columns)
+end
+
+--- Counts by powers of two.
+---@param data bpf.Map|table slot -> count
+---@param options bpf.HistogramOptions?
+function M.print_log2_hist(data, options)
+  out():log2_hist(data, options)
+end
+
+--- Counts by value.
+---@param data bpf.Map|table slot -> count
+---@param options bpf.HistogramOptions?
+function M.print_linear_hist(data, options)
+  out():linear_hist(data, options)
+end
+
+--- The `most` largest counts with their keys.
+---@param data bpf.Map|table key -> count
+---@param most integer?
+---@param options {key: string?, count: string?}? column names
+function M.print_top(data, most, options)
+  out():top(data, most, options)
+end
+
+--- Calls `fn(line)` for each line of standard input while the loop runs.
+M.each_line = lines.of_input
+
+return { api = M, print = M.print, CLOSED = CLOSED }
