@@ -62,7 +62,6 @@ void close_all(std::span<Link* const> links) {
   std::vector<Link*> open;
   std::ranges::copy_if(links, std::back_inserter(open),
                        [](const Link* link) { return link && link->attached(); });
-  if (open.size() == 1) return open.front()->close();
   std::vector<std::vector<UniqueFd>> rest(open.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {

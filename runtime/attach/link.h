@@ -80,7 +80,8 @@ class Link {
 };
 
 /// Detaches many links with the kernel's waits in parallel: no program of theirs runs
-/// after the return. (16 tracepoints on 6.18: 60 ms, against 1.2 s one after the other.)
+/// after the return. (Tracepoints on 6.18: 1 link 30 ms,
+/// 16 links 65 ms; with close() 71 ms and 1,170 ms.)
 /// Null pointers and closed links are skipped.
 ///
 /// The kernel frees a tracepoint's perf event under one global lock, 36 ms each, however

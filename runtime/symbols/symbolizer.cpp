@@ -63,12 +63,11 @@ const Dwfl_Callbacks callbacks = {.find_elf = find_elf,
                                   .section_address = nullptr,
                                   .debuginfo_path = nullptr};
 
-/// Public names before private ones, plain ones before those with underscores.
+/// The name that users know first: getpid rather than its alias __getpid; then public names.
 int rank_of(const GElf_Sym& symbol, const char* name) {
   const int binding = GELF_ST_BIND(symbol.st_info);
   const int place = binding == STB_GLOBAL ? 0 : binding == STB_WEAK ? 1 : 2;
-  const auto underscores = static_cast<int>(::strspn(name, "_"));
-  return place * 8 + std::min(underscores, 7);
+  return static_cast<int>(::strspn(name, "_")) * 3 + place;
 }
 
 const std::vector<Symbol>& symbols_of(Process* process, Dwfl_Module* module) {
