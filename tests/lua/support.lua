@@ -1,0 +1,69 @@
+--- What specs of the whole program share: running commands, namespaces, waiting.
+local ffi = require "ffi"
+
+ffi.cdef [[
+long readlink(const char *path, char *text, size_t size);
+int getpid(void);
+int usleep(unsigned int microseconds);
+]]
+
+local M = {}
+
+local function link_target(path)
+  local text = ffi.new("char[4096]")
+  local length = tonumber(ffi.C.readlink(path, text, 4096))
+  return length > 0 and ffi.string(text, length) or nil
+end
+
+--- The program under test: the one that runs the spec.
+M.program = link_target("/proc/self/exe")
+
+--- This process.
+M.pid = tonumber(ffi.C.getpid())
+
+--- A single-quoted shell word.
+function M.quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function read_and_remove(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  os.remove(path)
+  return text
+end
+
+--- Runs a shell command, at most 60 seconds.
+---@param command string
+---@return {code: integer, out: string, err: string} code: 128 + n when signal n ended it
+function M.sh(command)
+  local out, err = os.tmpname(), os.tmpname()
+  local status = os.execute(("timeout -k 1 60 bash -c %s >%s 2>%s </dev/null")
+                            :format(M.quote(command), out, err))
+  local code = status >= 256 and math.floor(status / 256) or status
+  return { code = code, out = read_and_remove(out), err = read_and_remove(err) }
+end
+
+--- Runs the program under test with these arguments (shell words).
+function M.run(arguments)
+  return M.sh(M.quote(M.program) .. " " .. arguments)
+end
+
+--- Runs a script given as text.
+function M.run_script(text, arguments)
+  local path = os.tmpname() .. ".lua"
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local result = M.run(path .. " " .. (arguments or ""))
+  os.remove(path)
+  result.path = path
+  return result
+end
+
+function M.sleep(seconds)
+  ffi.C.usleep(seconds * 1e6)
+end
+
+return M
