@@ -1,0 +1,68 @@
+# bash tests/vm/run.sh BUILD VERSION|all [CTEST ARGUMENTS]: the tests of a build tree on a
+# Debian cloud kernel under qemu. Prints a line for each test; the console is kept in
+# build/vm/VERSION.log. Exit code 1: a test failed or the machine did not answer; 77: the
+# kernel cannot be had, nothing was tested.
+#   EBPF_LUA_VM_TIMEOUT  seconds for one machine (600)
+#   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg)
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/cmake/packages.sh"
+here=$root/tests/vm
+build=$(realpath -- "$1") version=$2
+shift 2
+limit=${EBPF_LUA_VM_TIMEOUT:-600}
+
+if [[ $version == all ]]; then
+  worst=0
+  for version in $(bash "$here/kernel.sh" --list); do
+    code=0
+    bash "$here/run.sh" "$build" "$version" "$@" || code=$?
+    ((code == 0 || worst == 1)) || worst=$code
+  done
+  exit "$worst"
+fi
+
+kernel=$(bash "$here/kernel.sh" "$version") || {
+  code=$?
+  ((code == 77)) && printf 'vm: %s: SKIPPED, nothing was tested\n' "$version"
+  exit "$code"
+}
+
+mkdir -p -- "$root/build/vm"
+base=$root/build/vm/$version
+log=$base.log
+ctest --test-dir "$build" --show-only=json-v1 "$@" >"$base.json"
+planned=$(cmake -DLIST="$base.json" -DOUT="$base.plan" -DBUILD="$build" -P "$here/plan.cmake" 2>&1) ||
+  die "no plan of the tests: $planned"
+((planned)) || die "$version: no test matches $*"
+bash "$here/image.sh" "$build" "$kernel" "$base.plan" "$base.cpio"
+
+: >"$log"
+: >"$base.results"
+qemu=
+stop() { if [[ $qemu ]]; then kill "$qemu" 2>/dev/null || true; fi; rm -f -- "$base.cpio"; }
+trap stop EXIT
+timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu max -smp 2 \
+  -m 2048 -display none -monitor none -nic none -no-reboot \
+  -serial "file:$log" -serial "file:$base.results" \
+  -kernel "$kernel/vmlinuz" -initrd "$base.cpio" \
+  -append "console=ttyS0 quiet panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf" \
+  </dev/null >"$base.qemu" 2>&1 &
+qemu=$!
+tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | tr -d '\r' | grep --line-buffered -v '^end ' || true
+code=0
+wait "$qemu" || code=$?
+qemu=
+cat -- "$base.qemu" >&2
+
+if read -r passed failed skipped < <(tr -d '\r' <"$base.results" | sed -n 's/^end //p'); then
+  printf 'vm: %s: %d passed, %d failed, %d skipped\n' "$version" "$passed" "$failed" "$skipped"
+  ((passed + failed + skipped == planned)) ||
+    die "$version: $planned tests were planned; the console is in $log"
+  ((failed == 0)) || die "$version: tests failed; the console is in $log"
+  ((passed > 0)) || die "$version: no test passed; the console is in $log"
+else
+  tail -n 20 -- "$log" >&2
+  ((code == 124 || code == 137)) && die "$version: no end after $limit s; the console is in $log"
+  die "$version: the machine ended before the tests did (qemu: exit code $code); the console is in $log"
+fi
