@@ -231,12 +231,13 @@ function Map:peek()
   error(failed(self, "peek", -result), 0)
 end
 
+local function check_buffer(self)
+  if BUFFERS[self.type] then return end
+  errors.misuse(("map '%s' is a %s: only ring and perf buffers have events")
+                :format(self.name, self.type), "read it with :pairs() or by key")
+end
+
 local function reader(self)
-  ready(self)
-  if not BUFFERS[self.type] then
-    errors.misuse(("map '%s' is a %s: only ring and perf buffers have events")
-                  :format(self.name, self.type), "read it with :pairs() or by key")
-  end
   if not self.open_reader then
     local amount = self.type == "ringbuf" and self.entry.max_entries or PERF_PAGES
     rawset(self, "open_reader", events.open(self.map_fd, self.type, amount))
@@ -265,6 +266,7 @@ end
 ---@param type_name string? "struct event", where the C does not tell
 ---@return bpf.Map self
 function Map:each(fn, type_name)
+  check_buffer(self)
   if type(fn) ~= "function" then errors.misuse("map:each takes a function first") end
   local set, root = record_type(ready(self), type_name)
   reader(self):each(fn, set, root)
@@ -276,6 +278,7 @@ end
 ---@param type_name string?
 ---@return any[]
 function Map:read(most, type_name)
+  check_buffer(self)
   local set, root = record_type(ready(self), type_name)
   return reader(self):read(most or 1024, set, root)
 end
