@@ -15,7 +15,7 @@ strip_above_mb=20
 stage=$(mktemp -d -- "$out.XXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
 
-mkdir -p -- "$stage"/{usr/{bin,sbin,lib,lib64},proc,sys,dev,tmp,run,root,etc,vm,boot,var/cache,mnt}
+mkdir -p -- "$stage$build" "$stage"/{usr/{bin,sbin,lib,lib64},proc,sys,dev,tmp,run,root,etc,vm,boot,var/cache,mnt}
 for directory in bin sbin lib lib64; do ln -s -- "usr/$directory" "$stage/$directory"; done
 
 copy_tree() {   # copy_tree PATH...: to the same place in the image
@@ -45,8 +45,8 @@ cp -- "$(command -v busybox)" "$stage/usr/bin/busybox"
 done
 
 # The shared libraries of all that, the loader included.
-find "$stage$build" -type f \( -perm -u+x -o -name '*.so' \) -print0 |
-  xargs -0 -r ldd "${programs[@]/#/$stage/usr/bin/}" 2>/dev/null |
+find "$stage/usr/bin" "$stage/usr/lib" "$stage$build" -type f \( -perm -u+x -o -name '*.so' \) -print0 |
+  { xargs -0 ldd 2>/dev/null || true; } |   # it fails for scripts and static programs
   grep -oE '(=> |^\s+)/[^ ]+' | sed -E 's/^(=> |\s+)//' | sort -u | while read -r library; do
     [[ $library == "$stage"/* || $library == "$build"/* ]] && continue
     mkdir -p -- "$stage${library%/*}"
