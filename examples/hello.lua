@@ -1,7 +1,7 @@
 #!/usr/bin/env ebpf-lua
 -- bpf_printk and trace_pipe: the shortest way to see that a probe fires.
 --
---   ebpf-lua examples/hello.lua        one line for each program that starts, until Ctrl-C
+--   ebpf-lua examples/hello.lua        a line for each program that starts, until Ctrl-C
 local bpf = require "bpf"
 
 local obj = bpf.load {

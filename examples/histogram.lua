@@ -1,6 +1,6 @@
 #!/usr/bin/env ebpf-lua
--- Counting in the kernel: the sizes that read() returns, as powers of two. No event is sent;
--- the map is read once, at the end.
+-- Counting in the kernel: the sizes that read() returns, as powers of two. No event is
+-- sent; the map is read once, at the end.
 --
 --   ebpf-lua examples/histogram.lua          Ctrl-C prints it
 local bpf = require "bpf"

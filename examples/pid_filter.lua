@@ -1,7 +1,8 @@
 #!/usr/bin/env ebpf-lua
--- A hash map that Lua fills and the probe reads: it acts only on the processes in the map.
+-- A hash map that Lua fills and the probe reads: it acts only on the processes in the
+-- map.
 --
---   ebpf-lua examples/pid_filter.lua PID     the programs that this process (a shell) starts
+--   ebpf-lua examples/pid_filter.lua PID     the programs that this process starts
 local bpf = require "bpf"
 local cli = require "bpf.cli"
 
@@ -26,7 +27,8 @@ local obj = bpf.load {
       u32 parent = BPF_CORE_READ(task, real_parent, tgid);
       struct event *e;
 
-      if (!bpf_map_lookup_elem(&watched, &parent) && !bpf_map_lookup_elem(&watched, &self))
+      if (!bpf_map_lookup_elem(&watched, &parent) &&
+          !bpf_map_lookup_elem(&watched, &self))
         return 0;
       e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
       if (!e)

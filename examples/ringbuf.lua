@@ -1,7 +1,8 @@
 #!/usr/bin/env ebpf-lua
--- A ring buffer: reserve, fill, submit or discard. The record's type is written once, in C.
+-- A ring buffer: reserve, fill, submit or discard. The record's type is written once, in
+-- C.
 --
---   ebpf-lua examples/ringbuf.lua            processes as they end, those with an error only
+--   ebpf-lua examples/ringbuf.lua            processes that end with an error
 local bpf = require "bpf"
 
 local obj = bpf.load {
@@ -41,7 +42,8 @@ local obj = bpf.load {
 }
 
 local exits = bpf.table {
-  { name = "PID", width = 7, align = "left" }, { name = "PPID", width = 7, align = "left" },
+  { name = "PID", width = 7, align = "left" },
+  { name = "PPID", width = 7, align = "left" },
   { name = "STATUS", width = 6 }, { name = "SIGNAL", width = 6 },
   { name = "AGE", unit = "ms", width = 9, format = "%.1f" }, { name = "COMM" },
 }

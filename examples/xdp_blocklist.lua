@@ -1,7 +1,7 @@
 #!/usr/bin/env ebpf-lua
 -- XDP: drops the packets of the addresses that are in a map, and counts them.
 --
---   ebpf-lua examples/xdp_blocklist.lua veth0 10.0.0.2     drops what 10.0.0.2 sends to veth0
+--   ebpf-lua examples/xdp_blocklist.lua veth0 10.0.0.2     what 10.0.0.2 sends to veth0
 --
 -- To try it without touching a real network:
 --   ip netns add demo && ip link add veth0 type veth peer name veth1 netns demo
@@ -11,7 +11,9 @@ local ffi = require "ffi"
 ffi.cdef "int inet_pton(int family, const char *text, void *address);"
 
 local interface, address = arg[1], arg[2]
-if not address then error("usage: ebpf-lua examples/xdp_blocklist.lua INTERFACE ADDRESS", 0) end
+if not address then
+  error("usage: ebpf-lua examples/xdp_blocklist.lua INTERFACE ADDRESS", 0)
+end
 local word = ffi.new("uint32_t[1]")
 if ffi.C.inet_pton(2, address, word) ~= 1 then
   error(("'%s' is no IPv4 address"):format(address), 0)
@@ -19,7 +21,7 @@ end
 
 local obj = bpf.load {
   source = [[
-    HASH(blocked, u32, u64, 1024);   /* source address, in network order -> packets dropped */
+    HASH(blocked, u32, u64, 1024);   /* source, in network order -> packets dropped */
 
     SEC("xdp")
     int blocklist(struct xdp_md *ctx)
@@ -42,6 +44,10 @@ local obj = bpf.load {
 
 obj.maps.blocked[word[0]] = 0
 obj.programs.blocklist:attach("xdp:" .. interface)
-bpf.every(1, function() print(("%s: %d dropped"):format(address, obj.maps.blocked[word[0]])) end)
+
+local function report()
+  print(("%s: %d dropped"):format(address, obj.maps.blocked[word[0]]))
+end
+bpf.every(1, report)
 bpf.run()
-print(("%s: %d dropped in all"):format(address, obj.maps.blocked[word[0]]))
+report()

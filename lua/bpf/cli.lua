@@ -3,7 +3,7 @@
 --   local args = cli.parse {
 --     name = "execsnoop", summary = "Trace new processes.",
 --     options = { { "-x --failed", "include failed execs" },
---                 { "-u --uid", "only this user", argument = "UID", convert = cli.uid } },
+--                 { "-u --uid", "this user", argument = "UID", convert = cli.uid } },
 --     examples = { { "execsnoop -x", "failed ones too" } },
 --   }
 local argparse = require "argparse"
@@ -61,9 +61,16 @@ local function epilog(tool)
   return table.concat(lines, "\n")
 end
 
---- Reads the script's arguments. -h prints the help and ends; a mistake ends with exit code 2.
---- What -d, --json and --csv say is already in force when it returns.
----@param tool {name: string, summary: string, options: bpf.CliOption[], examples: string[][]?, positional: string[]?}
+--- Reads the script's arguments. -h prints the help and ends; a mistake ends with exit
+--- code 2. What -d, --json and --csv say is already in force when it returns.
+---@class bpf.Tool
+---@field name string
+---@field summary string
+---@field options bpf.CliOption[]
+---@field positional bpf.CliOption[]?
+---@field examples string[][]? command and what it shows
+
+---@param tool bpf.Tool
 ---@param words string[]? default: the script's arguments
 ---@return table<string, any>
 function M.parse(tool, words)
@@ -72,8 +79,8 @@ function M.parse(tool, words)
   for _, entry in ipairs(tool.positional or {}) do
     parser:argument(entry[1], entry[2]):args("?"):convert(entry.convert)
   end
-  add_option(parser, { "-d --duration", "stop after so many seconds", argument = "SECONDS",
-                       convert = M.seconds })
+  add_option(parser, { "-d --duration", "stop after so many seconds",
+                       argument = "SECONDS", convert = M.seconds })
   add_option(parser, { "--json", "one JSON object a line" })
   add_option(parser, { "--csv", "comma-separated values" })
   local ok, result = parser:pparse(words or arg)

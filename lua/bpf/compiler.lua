@@ -1,5 +1,5 @@
--- The process's one compiler server, started when first needed and stopped before the loop
--- runs, so that nothing big stays resident.
+-- The process's one compiler server, started when first needed and stopped before the
+-- loop runs, so that nothing big stays resident.
 local host = require "bpf.host"
 local errors = require "bpf.errors"
 

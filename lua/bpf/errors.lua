@@ -1,14 +1,16 @@
 -- Errors: the one shape that every failure has, and the ways to raise it.
 --
 -- An error is a table {stage, code, message, hint?, detail?, location?} whose tostring is
--- "place: message". The C++ side makes the same (runtime/base/error.h lists stages and codes).
+-- "place: message". The C++ side makes the same (runtime/base/error.h lists stages and
+-- codes).
 local host = require "bpf.host"
 
 local M = {}
 
 ---@class bpf.Error
 ---@field stage "usage"|"plan"|"compile"|"load"|"attach"|"read"|"symbols"|"script"
----@field code "invalid"|"not_found"|"compile"|"verifier"|"not_permitted"|"not_supported"|"io"|"internal"
+---@field code string "invalid", "not_found", "compile", "verifier", "not_permitted",
+--- "not_supported", "io" or "internal"
 ---@field message string one line
 ---@field hint string? the next action
 ---@field detail string? clang's or the verifier's whole text

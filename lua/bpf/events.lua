@@ -1,7 +1,7 @@
 -- Stage 6 and 7, read and decode: a map's reader, and the loop over its records.
 --
--- Each reader gets a drain function compiled from text, so that each has traces of its own:
--- LuaJIT then specializes the loop for the one handler and the one record type.
+-- Each reader gets a drain function compiled from text, so that each has traces of its
+-- own: LuaJIT then specializes the loop for the one handler and the one record type.
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local host = require "bpf.host"
@@ -10,7 +10,8 @@ local loop = require "bpf.loop"
 
 local M = {}
 
--- Batches that one ring may take before the others, the timers and the signals have their turn.
+-- Batches that one ring may take before the others, the timers and the signals have their
+-- turn.
 local BATCHES_A_TURN = 64
 
 local DRAIN = [[
@@ -65,11 +66,13 @@ end
 function M.open(map_fd, kind, amount)
   local open = kind == "ringbuf" and host.ring_reader or host.perf_reader
   local handle = errors.check(open(map_fd, amount))
-  return setmetatable({ handle = handle, pointer = ffi.cast("ebl_reader *", handle:pointer()),
+  local pointer = ffi.cast("ebl_reader *", handle:pointer())
+  return setmetatable({ handle = handle, pointer = pointer,
                         state = { done = 0 } }, Reader)
 end
 
---- Calls `handler(event, cpu)` for each record while the loop runs; replaces the last handler.
+--- Calls `handler(event, cpu)` for each record while the loop runs; replaces the last
+--- handler.
 ---@param handler function
 ---@param set bpf.TypeSet
 ---@param index integer of the record's type

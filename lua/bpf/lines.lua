@@ -67,8 +67,8 @@ function M.of_file(path, fn)
   end
 end
 
---- Calls `fn(line)` for each line of standard input while the loop runs, and `on_end()` at its
---- end.
+--- Calls `fn(line)` for each line of standard input while the loop runs, and `on_end()`
+--- at its end.
 ---@param fn fun(line: string)
 ---@param on_end fun()?
 function M.of_input(fn, on_end)

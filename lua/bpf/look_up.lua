@@ -19,8 +19,8 @@ local M = {}
 
 local AF_INET, AF_INET6 = 2, 10
 
---- An IP address as text. Takes a number (IPv4 in network byte order, as the kernel's structs
---- hold it), or an array view or string of 4 or 16 bytes.
+--- An IP address as text. Takes a number (IPv4 in network byte order, as the kernel's
+--- structs hold it), or an array view or string of 4 or 16 bytes.
 ---@param address number|string|any
 ---@return string
 function M.ntop(address)
@@ -100,7 +100,8 @@ end
 M.btf = {}
 
 --- A type of the kernel by name ("task_struct", "enum skb_drop_reason") as a plain table:
---- {kind, name, size, fields = {{name, type, offset in bits, bits?}}, values = {{name, value}}}.
+--- {kind, name, size, fields = {{name, type, offset in bits, bits?}}, values = {{name,
+--- value}}}.
 ---@param name string
 ---@return table
 function M.btf.type(name)

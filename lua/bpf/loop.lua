@@ -29,7 +29,8 @@ local function open()
   return handle
 end
 
---- Nanoseconds between two drains of a busy source (design: 1 ms); 0 drains at every wake-up.
+--- Nanoseconds between two drains of a busy source (design: 1 ms); 0 drains at every
+--- wake-up.
 M.pacing_ns = 1000000
 
 ---@param fd integer
@@ -67,7 +68,8 @@ local function add_timer(seconds, fn, interval, name)
   if type(fn) ~= "function" then
     errors.misuse(("%s takes a function second"):format(name))
   end
-  local timer = setmetatable({ due = now() + seconds, fn = fn, interval = interval }, Timer)
+  local timer = { due = now() + seconds, fn = fn, interval = interval }
+  setmetatable(timer, Timer)
   timers[timer] = true
   return timer
 end

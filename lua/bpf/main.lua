@@ -33,7 +33,8 @@ local function report(err, verbose)
   return err.exit_code
 end
 
---- Detaches everything and writes what is buffered. Returns false when the output is closed.
+--- Detaches everything and writes what is buffered. Returns false when the output is
+--- closed.
 local function shut_down()
   object.close_all()
   if C.ebl_flush() ~= 0 then loop.output_closed = true end
@@ -47,7 +48,8 @@ local function is_file(path)
 end
 
 local function usage(message, hint)
-  error(errors.new { stage = "usage", code = "not_found", message = message, hint = hint }, 0)
+  error(errors.new { stage = "usage", code = "not_found", message = message,
+                     hint = hint }, 0)
 end
 
 --- The file of a SCRIPT or NAME.
@@ -59,10 +61,8 @@ local function find_script(name)
       if warning then say("ebpf-lua: warning: " .. warning) end
       return name
     end
-    if name:match("%.lua$") and not name:find("/", 1, true) and is_file(gallery .. "/" .. name)
-    then
-      return gallery .. "/" .. name
-    end
+    local of_gallery = gallery .. "/" .. name
+    if not name:find("/", 1, true) and is_file(of_gallery) then return of_gallery end
     usage(("no script '%s'"):format(name))
   end
   local path = ("%s/%s.lua"):format(gallery, name)
@@ -114,8 +114,8 @@ end
 
 local function run_script(settings)
   local chunk, name = load_script(settings)
-  arg = settings.args -- luacheck: ignore 111
-  arg[0] = name
+  settings.args[0] = name
+  _G.arg = settings.args -- luacheck: ignore 122
   chunk(unpack(settings.args))
 end
 

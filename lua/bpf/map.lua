@@ -1,8 +1,9 @@
 -- Maps: element operations, iteration and events, typed by BTF.
 --
--- A Map is a Lua table whose methods call FFI, so that loops over it compile; what the kernel
--- holds belongs to the object. `m[k]` takes numbers, cdata and tables; a string index is always
--- a member of Map, so string keys go through m:lookup(k), m:update(k, v), m:delete(k).
+-- A Map is a Lua table whose methods call FFI, so that loops over it compile; what the
+-- kernel holds belongs to the object. `m[k]` takes numbers, cdata and tables; a string
+-- index is always a member of Map, so string keys go through m:lookup(k), m:update(k, v),
+-- m:delete(k).
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local decode = require "bpf.decode"
@@ -30,13 +31,13 @@ local PERF_PAGES = 64
 ---@param entry table as object:maps() of the host gives it
 ---@return bpf.Map
 function M.new(owner, entry)
-  return setmetatable({ owner = owner, name = entry.name, type = entry.type, entry = entry,
-                        opened = false }, Map)
+  return setmetatable({ owner = owner, name = entry.name, type = entry.type,
+                        entry = entry, opened = false }, Map)
 end
 
 local function type_error(self, what)
   errors.misuse(("map '%s' is a %s: it has no %s"):format(self.name, self.type, what),
-                BUFFERS[self.type] and "read its events with :each(fn) or :read(n)" or nil)
+                BUFFERS[self.type] and "read its events with :each(fn) or :read(n)")
 end
 
 --- A codec for a BTF type, or for plain bytes where the map has none.
@@ -49,7 +50,8 @@ local function codec(self, type_id, size)
   return decode.new({ { kind = is_int and "int" or "opaque", size = size } }), 1
 end
 
---- Descriptor, codecs and scratch memory: made at the first use, which also loads the object.
+--- Descriptor, codecs and scratch memory: made at the first use, which also loads the
+--- object.
 local function open(self)
   self.owner:ensure_loaded()
   for _, entry in ipairs(self.owner.handle:maps()) do
@@ -66,7 +68,8 @@ local function open(self)
   rawset(self, "value", ffi.new("uint8_t[?]", math.max(values.size, 8)))
   if entry.key_size > 0 then
     set, root = codec(self, entry.key_type, entry.key_size)
-    rawset(self, "keys", { size = entry.key_size, own = set:own(root), write = set:write(root) })
+    rawset(self, "keys", { size = entry.key_size, own = set:own(root),
+                           write = set:write(root) })
     rawset(self, "key", ffi.new("uint8_t[?]", math.max(entry.key_size, 8)))
   end
   return self
@@ -85,7 +88,8 @@ end
 
 local REASONS = {
   [ENOENT] = "no such key", [EEXIST] = "the key exists already",
-  [E2BIG] = "the map is full, or the index is past its end", [EPERM] = "the map is frozen, or a privilege is missing",
+  [E2BIG] = "the map is full, or the index is past its end",
+  [EPERM] = "the map is frozen, or a privilege is missing",
   [EINVAL] = "the kernel refuses this operation or value",
 }
 
@@ -155,7 +159,8 @@ end
 function Map:pairs()
   local keys, values = ready(self).keys, self.values
   if not keys then type_error(self, "keys to iterate") end
-  local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size, self.entry.max_entries)
+  local most = self.entry.max_entries
+  local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size, most)
   cursor = ffi.gc(cursor, C.ebl_cursor_close)
   local key_at, value_at, own_key, own_value
   local key_size, value_size = keys.size, values.size
@@ -260,8 +265,8 @@ local function record_type(self, type_name)
   return decode.new(layout.types), layout.root
 end
 
---- Calls `fn(event, cpu)` for each record while the loop runs. The event is a view, valid until
---- `fn` returns (event:copy() keeps one). A second call replaces the first.
+--- Calls `fn(event, cpu)` for each record while the loop runs. The event is a view, valid
+--- until `fn` returns (event:copy() keeps one). A second call replaces the first.
 ---@param fn fun(event: any, cpu: integer)
 ---@param type_name string? "struct event", where the C does not tell
 ---@return bpf.Map self
@@ -293,7 +298,8 @@ end
 function Map:info()
   local entry = self.entry
   return { name = self.name, type = self.type, key_size = entry.key_size,
-           value_size = entry.value_size, max_entries = entry.max_entries, flags = entry.flags }
+           value_size = entry.value_size, max_entries = entry.max_entries,
+           flags = entry.flags }
 end
 
 function Map.__index(self, key)
@@ -303,7 +309,8 @@ function Map.__index(self, key)
   if key == "open_reader" or key == "keys" then return nil end
   local names = {}
   for name, value in pairs(Map) do
-    if type(value) == "function" and name:sub(1, 2) ~= "__" then names[#names + 1] = name end
+    local is_method = type(value) == "function" and name:sub(1, 2) ~= "__"
+    if is_method then names[#names + 1] = name end
   end
   errors.misuse(("map '%s' has no member '%s'"):format(self.name, key),
                 nearest.hint(key, names, "members")

@@ -44,7 +44,7 @@ end
 function M.load(options)
   local request = plan.of(options)
   local handle = errors.check(host.open(compile(request), request.name))
-  local self = setmetatable({ name = request.name, handle = handle, links = {}, readers = {},
+  local self = setmetatable({ name = request.name, handle = handle, links = {},
                               compile_only = request.compile_only }, Object)
   local programs, maps = {}, {}
   self.order = {}
@@ -68,8 +68,8 @@ function Object:check_open()
   end
 end
 
---- Creates the maps and loads every program whose SEC names a hook, in one go; then `wanted`
---- where it is not among them.
+--- Creates the maps and loads every program whose SEC names a hook, in one go; then
+--- `wanted` where it is not among them.
 ---@param wanted bpf.Program?
 ---@param spec string? what `wanted` will be attached to
 function Object:ensure_loaded(wanted, spec)
@@ -78,7 +78,8 @@ function Object:ensure_loaded(wanted, spec)
     local request = {}
     for _, entry in ipairs(self.order) do
       if entry == wanted or entry.hook then
-        request[#request + 1] = { name = entry.name, spec = entry == wanted and spec or nil }
+        local own_spec = entry == wanted and spec or nil
+        request[#request + 1] = { name = entry.name, spec = own_spec }
       end
     end
     errors.check(self.handle:load(request))
@@ -104,7 +105,7 @@ function Object:attach()
   end
   if #made == 0 then
     errors.misuse(("no program of '%s' names its hook in SEC()"):format(self.name),
-                  "attach one by one: obj.programs.NAME:attach(\"tracepoint:sched:sched_switch\")")
+                  'attach one by one: obj.programs.NAME:attach("tracepoint:sched:sched_switch")')
   end
   return self
 end
@@ -141,8 +142,8 @@ function Object:__tostring()
   return ("object: %s%s"):format(self.name, self.handle and "" or " (closed)")
 end
 
---- Closes links and readers of any number of objects. Links go together: the kernel's wait
---- for those that run in a probe is then paid once.
+--- Closes links and readers of any number of objects. Links go together: the kernel's
+--- wait for those that run in a probe is then paid once.
 function M.close_things(things)
   local handles = {}
   for _, thing in ipairs(things) do

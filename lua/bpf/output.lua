@@ -1,5 +1,5 @@
--- Stage 8, emit: standard output as scripts see it. Tables, histograms and print honour --json
--- and --csv, which the command line or bpf.cli has put into `settings`.
+-- Stage 8, emit: standard output as scripts see it. Tables, histograms and print honour
+-- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
 local emit = require "bpf.emit"
 local errors = require "bpf.errors"
@@ -9,7 +9,9 @@ local lines = require "bpf.lines"
 local M = {}
 
 -- Raised when nobody reads standard output any more: the program ends quietly.
-local CLOSED = setmetatable({}, { __tostring = function() return "standard output is closed" end })
+local CLOSED = setmetatable({}, {
+  __tostring = function() return "standard output is closed" end,
+})
 
 local settings = loop.settings
 local EPIPE = 32
@@ -24,8 +26,8 @@ function stdout:write(text) -- luacheck: ignore 212
     loop.stop()
     error(CLOSED, 0)
   end
-  error(errors.new { stage = "read", code = "io",
-                     message = ("cannot write to standard output, errno %d"):format(-result) }, 0)
+  local message = ("cannot write to standard output, errno %d"):format(-result)
+  error(errors.new { stage = "read", code = "io", message = message }, 0)
 end
 
 local made, made_mode
@@ -39,8 +41,9 @@ local function out()
   return made
 end
 
---- Joins its arguments by tabs and ends the line: numbers and 64-bit integers alike, tables and
---- views by their content, other users' control characters escaped on a terminal.
+--- Joins its arguments by tabs and ends the line: numbers and 64-bit integers alike,
+--- tables and views by their content, other users' control characters escaped on a
+--- terminal.
 function M.print(...)
   out():print(...)
 end

@@ -24,9 +24,8 @@ end
 function List:sum()
   local total, exact = 0, nil
   for _, value in ipairs(numbers(self)) do
-    if exact or type(value) == "cdata" or total + value > 2 ^ 53 or total + value < -2 ^ 53 then
-      exact = (exact or (total < 0 and ffi.new("int64_t", total) or ffi.new("uint64_t", total)))
-        + value
+    if exact or type(value) == "cdata" or math.abs(total + value) > 2 ^ 53 then
+      exact = (exact or ffi.new(total < 0 and "int64_t" or "uint64_t", total)) + value
     else
       total = total + value
     end

@@ -6,10 +6,10 @@ local M = {}
 
 ---@class bpf.LoadOptions
 ---@field source string? C text; exactly one of source and file
----@field file string? a .c, .bpf.c or compiled .o file; relative names start at the script's folder
+---@field file string? a .c, .bpf.c or compiled .o file; relative to the script's folder
 ---@field constants table<string, any>? values of `const volatile` variables
 ---@field cflags string[]? -D, -U, -I and the like
----@field name string? of the object, in messages and in the kernel; from the script by default
+---@field name string? of the object, in messages and in the kernel; default: the script's
 ---@field load boolean? false: compile only, never touch the kernel
 
 ---@class bpf.Plan
@@ -23,8 +23,8 @@ local M = {}
 ---@field flags string[]
 ---@field compile_only boolean
 
-local OPTIONS = { source = "string", file = "string", constants = "table", cflags = "table",
-                  name = "string", load = "boolean" }
+local OPTIONS = { source = "string", file = "string", constants = "table",
+                  cflags = "table", name = "string", load = "boolean" }
 
 --- Chunks that are no files (-e, -), by their debug name, for line numbers.
 ---@type table<string, string>

@@ -38,8 +38,8 @@ local function check_options(options)
                     nearest.hint(tostring(key), nearest.keys(ATTACH_OPTIONS), "options"))
     end
     if type(value) ~= wanted then
-      errors.misuse(("program:attach: option '%s' takes a %s, got a %s"):format(key, wanted,
-                    type(value)))
+      errors.misuse(("program:attach: option '%s' takes a %s, got a %s")
+                    :format(key, wanted, type(value)))
     end
   end
 end
@@ -50,17 +50,19 @@ end
 ---@return bpf.Link
 function Program:attach(spec, options)
   if spec ~= nil and type(spec) ~= "string" then
-    errors.misuse('program:attach takes a probe spec such as "tracepoint:sched:sched_switch"')
+    errors.misuse('program:attach takes a probe such as "tracepoint:sched:sched_switch"')
   end
   check_options(options)
   if not spec and not self.hook then
-    errors.misuse(("program '%s' names no hook: SEC(\"%s\")"):format(self.name, self.section),
+    errors.misuse(("program '%s' names no hook: SEC(\"%s\")")
+                  :format(self.name, self.section),
                   "pass one, for example :attach(\"xdp:eth0\")")
   end
   if spec then errors.check(host.parse_spec(spec)) end
   self.owner:ensure_loaded(self, spec)
-  local handle = errors.check(self.owner.handle:attach(self.name, spec or self.hook, options))
-  return self.owner:own(link.new(handle, self.owner))
+  local owner = self.owner
+  local handle = errors.check(owner.handle:attach(self.name, spec or self.hook, options))
+  return owner:own(link.new(handle, owner))
 end
 
 --- Loads it into the kernel: verifier errors show here.

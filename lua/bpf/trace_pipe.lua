@@ -17,7 +17,7 @@ local M = {}
 ---@return bpf.TraceLine?
 function M.parse(line)
   local task, pid, cpu, time, text =
-    line:match("^%s*(.+)%-(%d+)%s+.-%[(%d+)%]%s+%S+%s+([%d.]+):%s+bpf_trace_printk: (.*)$")
+    line:match "^%s*(.+)%-(%d+)%s+.-%[(%d+)%]%s+%S+%s+([%d.]+):%s+bpf_trace_printk: (.*)$"
   if not task then return nil end
   return { task = task, pid = tonumber(pid), cpu = tonumber(cpu), time = tonumber(time),
            text = text }

@@ -12,7 +12,7 @@ local function memory_of(object, entry)
   if memory == nil then
     error(errors.new { stage = "load", code = "not_supported",
                        message = ("variable '%s' cannot be reached"):format(entry.name),
-                       hint = "this kernel cannot map global variables (5.5 and later can)" }, 0)
+                       hint = "global variables in memory take Linux 5.5" }, 0)
   end
   return ffi.cast("uint8_t *", memory)
 end
@@ -52,7 +52,8 @@ function M.new(object)
     __newindex = function(_, name, value)
       local entry = find(name)
       if entry.constant and object.handle:loaded() then
-        errors.misuse(("constant '%s' cannot change once the object is loaded"):format(name),
+        errors.misuse(("constant '%s' cannot change once the object is loaded")
+                      :format(name),
                       "pass it in bpf.load{ constants = { ... } }, or drop the const")
       end
       local set, root = type_of(object, entry)

@@ -1,4 +1,5 @@
---- The path from C text to Lua values on the running kernel: objects, maps, variables, events.
+--- The path from C text to Lua values on the running kernel: objects, maps, variables,
+--- events.
 local ffi = require "ffi"
 local bpf = require "bpf"
 local harness = require "harness"

@@ -1,4 +1,5 @@
---- The event loop compiles: the drain of a real ring becomes a looping trace without aborts.
+--- The event loop compiles: the drain of a real ring becomes a looping trace without
+--- aborts.
 local ffi = require "ffi"
 local util = require "jit.util"
 local bpf = require "bpf"
