@@ -157,13 +157,14 @@ Error explain_permission(Stage stage, std::string_view what, int error_number,
   }
   // Lockdown has rules for tracing only.
   const bool tracing = std::ranges::find(needed, Capability::perfmon) != needed.end();
-  const bool locked =
-      facts.lockdown == Lockdown::integrity || facts.lockdown == Lockdown::confidentiality;
+  const bool locked = facts.lockdown == Lockdown::integrity ||
+                      facts.lockdown == Lockdown::confidentiality;
   if (tracing && locked) {
     error.code = Code::not_supported;
     because(fmt::format("the kernel is locked down ({} mode) and refuses it to everybody",
                         to_string(facts.lockdown)));
-    error.hint = "use a hook that lockdown allows: tracepoint, raw_tracepoint, tp_btf, uprobe";
+    error.hint =
+        "use a hook that lockdown allows: tracepoint, raw_tracepoint, tp_btf, uprobe";
     return error;
   }
   if (facts.seccomp_filter) {

@@ -63,7 +63,8 @@ const Dwfl_Callbacks callbacks = {.find_elf = find_elf,
                                   .section_address = nullptr,
                                   .debuginfo_path = nullptr};
 
-/// The name that users know first: getpid rather than its alias __getpid; then public names.
+/// The name that users know first: getpid rather than its alias __getpid; then public
+/// names.
 int rank_of(const GElf_Sym& symbol, const char* name) {
   const int binding = GELF_ST_BIND(symbol.st_info);
   const int place = binding == STB_GLOBAL ? 0 : binding == STB_WEAK ? 1 : 2;
