@@ -91,10 +91,11 @@ BtfTypes::Layout BtfTypes::layout(
   for (const clang::FieldDecl* field : record->fields()) {
     const std::uint64_t offset = btf_.member(id, index++).bit_offset;
     offsets[field] = offset;
-    if (field->isBitField()) continue;
-    // BTF has no alignment: take the largest that the offsets of a packed record allow.
+    // BTF has no alignment: take the largest that the offsets of a packed record allow. A
+    // bit-field lies in a unit of its type, whatever its own offset.
+    const std::uint64_t placed = field->isBitField() ? 0 : offset;
     std::uint64_t align = context_.getTypeAlign(field->getType());
-    while (align > 8 && (offset % align || layout.size_bits % align)) align /= 2;
+    while (align > 8 && (placed % align || layout.size_bits % align)) align /= 2;
     layout.align_bits = std::max(layout.align_bits, align);
   }
   return layout;

@@ -6,9 +6,11 @@
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Frontend/MultiplexConsumer.h>
 #include <clang/Lex/Preprocessor.h>
+#include <llvm/Passes/PassBuilder.h>
 
 #include "record_types.h"
 #include "retained_variables.h"
+#include "source_lines.h"
 
 namespace ebl::compile {
 namespace {
@@ -70,6 +72,13 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
   instance.getDiagnostics().setSeverity(clang::diag::ext_implicit_lib_function_decl,
                                         clang::diag::Severity::Ignored, {});
 
+  instance.getCodeGenOpts().PassBuilderCallbacks.emplace_back(
+      [&sources = instance.getSourceManager()](llvm::PassBuilder& builder) {
+        builder.registerPipelineStartEPCallback(
+            [&sources](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+              passes.addPass(SourceLinesPass(sources));
+            });
+      });
   std::unique_ptr<clang::ASTConsumer> code =
       clang::EmitObjAction::CreateASTConsumer(instance, file);
   if (!code) return nullptr;

@@ -15,36 +15,43 @@
 namespace ebl::compile {
 namespace {
 
+/// The parsed command line; its diagnostic options are needed before anything is
+/// compiled.
+std::shared_ptr<clang::CompilerInvocation> parse_arguments(
+    const std::vector<std::string>& arguments) {
+  std::vector<const char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+  auto invocation = std::make_shared<clang::CompilerInvocation>();
+  clang::IgnoringDiagConsumer ignored;
+  const auto diagnostics = clang::CompilerInstance::createDiagnostics(
+      new clang::DiagnosticOptions, &ignored, false);
+  clang::CompilerInvocation::CreateFromArgs(*invocation, pointers, *diagnostics);
+  invocation->getFrontendOpts().Inputs.clear();
+  return invocation;
+}
+
 /// One CompilerInstance with everything but its action.
 class Session {
  public:
-  Session(const std::vector<std::string>& arguments, const CompilationInput& input,
+  Session(const clang::CompilerInvocation& invocation, const CompilationInput& input,
           llvm::IntrusiveRefCntPtr<SourceFileSystem> files,
           clang::DiagnosticConsumer& diagnostics)
       : buffer_(llvm::MemoryBuffer::getMemBufferCopy(
             llvm::StringRef(input.text.data(), input.text.size()), input.name)) {
+    auto copy = std::make_shared<clang::CompilerInvocation>(invocation);
+    copy->getFrontendOpts().Inputs.emplace_back(buffer_->getMemBufferRef(),
+                                                clang::InputKind(clang::Language::C));
+    copy->getCodeGenOpts().MainFileName = input.name;
+    instance_.setInvocation(std::move(copy));
     instance_.createDiagnostics(&diagnostics, false);
-    std::vector<const char*> pointers;
-    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
-    auto invocation = std::make_shared<clang::CompilerInvocation>();
-    ready_ = clang::CompilerInvocation::CreateFromArgs(*invocation, pointers,
-                                                       instance_.getDiagnostics());
-    clang::FrontendOptions& options = invocation->getFrontendOpts();
-    options.Inputs.clear();
-    options.Inputs.emplace_back(buffer_->getMemBufferRef(),
-                                clang::InputKind(clang::Language::C));
-    invocation->getCodeGenOpts().MainFileName = input.name;
-    instance_.setInvocation(std::move(invocation));
     instance_.setFileManager(new clang::FileManager(clang::FileSystemOptions(), files));
   }
 
-  bool ready() const { return ready_; }
   clang::CompilerInstance& instance() { return instance_; }
 
  private:
   std::unique_ptr<llvm::MemoryBuffer> buffer_;
   clang::CompilerInstance instance_;
-  bool ready_ = false;
 };
 
 /// Whether the message quotes a name that BTF would have had: 'u32', 'struct
@@ -76,23 +83,22 @@ void explain(CompilationOutput& out, const Diagnostics& diagnostics, KernelBtf& 
 }  // namespace
 
 CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
-  const std::vector<std::string> arguments =
-      front_end_arguments(scan_text(input.text), input.arguments, input.directories);
+  const auto invocation = parse_arguments(
+      front_end_arguments(scan_text(input.text), input.arguments, input.directories));
   auto files = llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories);
 
   clang::IgnoringDiagConsumer ignored;
-  Session scan(arguments, input, files, ignored);
-  const DefinedNames defined =
-      scan.ready() ? scan_names(scan.instance()) : DefinedNames();
+  Session scan(*invocation, input, files, ignored);
+  const Tags own_tags = defined_tags(scan.instance());
 
   CompilationOutput out;
-  Diagnostics diagnostics;
-  Session session(arguments, input, files, diagnostics);
+  Diagnostics diagnostics(invocation->getDiagnosticOpts());
+  Session session(*invocation, input, files, diagnostics);
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
-  auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, defined);
+  auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
   CodeGeneration action(source);
-  out.ok = session.ready() && instance.ExecuteAction(action) && !diagnostics.has_error();
+  out.ok = instance.ExecuteAction(action) && !diagnostics.has_error();
   out.diagnostics = diagnostics.text();
   out.files_read = files->files_read();
   if (!out.ok) explain(out, diagnostics, kernel, *source);

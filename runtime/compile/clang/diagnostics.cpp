@@ -4,8 +4,8 @@
 
 namespace ebl::compile {
 
-Diagnostics::Diagnostics()
-    : stream_(text_), printer_(stream_, new clang::DiagnosticOptions) {}
+Diagnostics::Diagnostics(clang::DiagnosticOptions& options)
+    : stream_(text_), printer_(stream_, &options) {}
 
 void Diagnostics::BeginSourceFile(const clang::LangOptions& options,
                                   const clang::Preprocessor* preprocessor) {

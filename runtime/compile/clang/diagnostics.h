@@ -12,7 +12,8 @@ namespace ebl::compile {
 
 class Diagnostics : public clang::DiagnosticConsumer {
  public:
-  Diagnostics();
+  /// `options` must outlive this.
+  explicit Diagnostics(clang::DiagnosticOptions& options);
 
   /// Everything so far, with source lines and carets, without colours.
   const std::string& text() const { return text_; }

@@ -36,7 +36,7 @@ clang::NamedDecl* KernelSource::type_name(std::string_view name) {
         ->getDecl();
   const clang::QualType type = predefined_type(*context_, name);
   if (type.isNull()) return nullptr;
-  clang::NamedDecl*& made = predefined_[name];
+  clang::NamedDecl*& made = made_[name];
   if (!made)
     made = clang::TypedefDecl::Create(*context_, context_->getTranslationUnitDecl(),
                                       clang::SourceLocation(), clang::SourceLocation(),
@@ -48,18 +48,26 @@ clang::NamedDecl* KernelSource::type_name(std::string_view name) {
 clang::NamedDecl* KernelSource::value_name(std::string_view name) {
   if (const auto found = kernel_.find(NameSort::enumerator, name))
     return types(found->unit).enumerator(found->named);
-  if (const auto found = kernel_.find(NameSort::kfunc, name)) {
-    clang::NamedDecl*& made = predefined_[name];
-    if (!made) made = types(found->unit).kfunc(found->named.id);
-    return made;
-  }
+  if (const auto found = kernel_.find(NameSort::kfunc, name))
+    return make_kfunc(name, *found);
   return make_constant(name);
+}
+
+clang::NamedDecl* KernelSource::make_kfunc(std::string_view name, const UnitName& found) {
+  clang::NamedDecl*& made = made_[name];
+  if (made) return made;
+  clang::FunctionDecl* function = types(found.unit).kfunc(found.named.id);
+  // Clang writes debug information of functions that are only declared for those on this
+  // list; libbpf needs the BTF of each kfunc.
+  if (sema_) sema_->ExternalDeclarations.push_back(function);
+  made = function;
+  return made;
 }
 
 clang::NamedDecl* KernelSource::make_constant(std::string_view name) {
   const auto constant = predefined_constant(name);
   if (!constant) return nullptr;
-  clang::NamedDecl*& made = predefined_[name];
+  clang::NamedDecl*& made = made_[name];
   if (made) return made;
   const llvm::APInt bits(64, constant->value);
   clang::QualType type = constant->is_negative ? context_->LongLongTy
@@ -89,17 +97,12 @@ bool KernelSource::LookupUnqualified(clang::LookupResult& result, clang::Scope*)
   const std::string_view name = identifier->getName();
   clang::NamedDecl* found = nullptr;
   if (result.getLookupKind() == clang::Sema::LookupTagName) {
-    if (defined_.tags.contains(name)) return false;
+    if (own_tags_.contains(name)) return false;
     found = tag(name);
   } else if (result.getLookupKind() == clang::Sema::LookupOrdinaryName) {
     if (result.isForRedeclaration()) return false;
-    if (!defined_.ordinary.contains(name)) {
-      found = type_name(name);
-      if (!found) found = value_name(name);
-    } else if (context_->getSourceManager().isInSystemHeader(result.getNameLoc())) {
-      // Our own headers need __u64 even where the text defines it after including them.
-      found = type_name(name);
-    }
+    found = type_name(name);
+    if (!found) found = value_name(name);
   } else {
     return false;
   }

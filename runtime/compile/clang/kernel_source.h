@@ -23,8 +23,8 @@ namespace ebl::compile {
 class KernelSource : public clang::ExternalSemaSource {
  public:
   /// Both must outlive the source.
-  KernelSource(KernelBtf& kernel, const DefinedNames& defined)
-      : kernel_(kernel), defined_(defined) {}
+  KernelSource(KernelBtf& kernel, const Tags& own_tags)
+      : kernel_(kernel), own_tags_(own_tags) {}
 
   /// To be called before anything is parsed.
   void start(clang::ASTContext& context) { context_ = &context; }
@@ -32,6 +32,8 @@ class KernelSource : public clang::ExternalSemaSource {
   /// Names that were looked for and are nowhere: with no BTF, these explain an error.
   const llvm::StringSet<>& missing() const { return missing_; }
 
+  void InitializeSema(clang::Sema& sema) override { sema_ = &sema; }
+  void ForgetSema() override { sema_ = nullptr; }
   bool LookupUnqualified(clang::LookupResult& result, clang::Scope* scope) override;
   void CompleteType(clang::TagDecl* tag) override;
   using clang::ExternalSemaSource::CompleteType;
@@ -51,13 +53,15 @@ class KernelSource : public clang::ExternalSemaSource {
   clang::NamedDecl* tag(std::string_view name);
   clang::NamedDecl* type_name(std::string_view name);
   clang::NamedDecl* value_name(std::string_view name);
+  clang::NamedDecl* make_kfunc(std::string_view name, const UnitName& found);
   clang::NamedDecl* make_constant(std::string_view name);
 
   KernelBtf& kernel_;
-  const DefinedNames& defined_;
+  const Tags& own_tags_;
   clang::ASTContext* context_ = nullptr;
+  clang::Sema* sema_ = nullptr;
   std::vector<std::unique_ptr<BtfTypes>> types_;
-  llvm::StringMap<clang::NamedDecl*> predefined_;
+  llvm::StringMap<clang::NamedDecl*> made_;  // constants, predefined types and kfuncs
   llvm::StringSet<> missing_;
 };
 

@@ -1,9 +1,10 @@
-// Which names the text defines, found before it is parsed.
+// Which struct, union and enum tags the text defines, found before it is parsed.
 //
-// The kernel's types are made when a name is first looked up. A name that the text
-// defines further down must not be answered from BTF: a kernel type that has been
-// completed makes the text's own definition a redefinition error. So the expanded text is
-// lexed once ahead.
+// The kernel's types are made when a name is first looked up. A tag that the text defines
+// further down must not be answered from BTF: a kernel type that has been completed makes
+// the text's own definition a redefinition error. So the expanded text is lexed once
+// ahead. (Other names need no such care: C has them declared before their first use, and
+// what is declared is never looked up in BTF.)
 #pragma once
 
 #include <clang/Frontend/CompilerInstance.h>
@@ -15,17 +16,13 @@
 
 namespace ebl::compile {
 
-struct DefinedNames {
-  llvm::StringSet<> tags;      ///< of structs, unions and enums with a body
-  llvm::StringSet<> ordinary;  ///< typedefs, enumerators, functions and variables
-};
+using Tags = llvm::StringSet<>;
 
-/// The names that these preprocessed tokens define. Errs on the side of too many where
-/// the tokens are not C.
-DefinedNames scan_names(std::span<const clang::Token> tokens);
+/// The tags that these preprocessed tokens give a body.
+Tags defined_tags(std::span<const clang::Token> tokens);
 
-/// Preprocesses `instance`'s input, without diagnostics, and scans it.
-DefinedNames scan_names(clang::CompilerInstance& instance);
+/// Preprocesses `instance`'s input and looks there.
+Tags defined_tags(clang::CompilerInstance& instance);
 
 /// What is told from the text as written, before any flag is set.
 struct TextTraits {

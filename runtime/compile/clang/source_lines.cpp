@@ -1,0 +1,106 @@
+#include "source_lines.h"
+
+#include <llvm/IR/DebugInfo.h>
+#include <llvm/IR/Module.h>
+
+#include <vector>
+
+namespace ebl::compile {
+namespace {
+
+// A #line with a number beyond any text would make the text that long.
+constexpr unsigned kMostLines = 200'000;
+
+using Lines = std::vector<llvm::StringRef>;
+
+void add_file(const clang::SourceManager& sources, clang::FileID file,
+              llvm::StringMap<Lines>& out) {
+  const auto buffer = sources.getBufferDataOrNone(file);
+  if (!buffer) return;
+  llvm::StringRef rest = *buffer;
+  for (unsigned number = 1; !rest.empty(); number++) {
+    llvm::StringRef line;
+    std::tie(line, rest) = rest.split('\n');
+    const clang::PresumedLoc place =
+        sources.getPresumedLoc(sources.translateLineCol(file, number, 1));
+    if (place.isInvalid() || place.getLine() >= kMostLines) continue;
+    Lines& lines = out[place.getFilename()];
+    if (lines.size() < place.getLine()) lines.resize(place.getLine());
+    lines[place.getLine() - 1] = line;
+  }
+}
+
+/// Replaces the file operands of the scopes that line information refers to.
+class FileReplacer {
+ public:
+  FileReplacer(llvm::LLVMContext& context, const SourceLines& lines)
+      : context_(context), lines_(lines) {}
+
+  void visit(llvm::DIScope* scope) {
+    for (; scope; scope = scope->getScope()) {
+      if (llvm::isa<llvm::DIFile>(scope) || !seen_.insert(scope).second) return;
+      if (llvm::DIFile* file = scope->getFile())
+        scope->replaceOperandWith(0, with_source(file));
+    }
+  }
+
+ private:
+  llvm::DIFile* with_source(llvm::DIFile* file) {
+    llvm::DIFile*& made = made_[file];
+    if (!made) {
+      const auto found = lines_.find(file->getFilename());
+      // An empty source keeps LLVM from looking on disk.
+      const llvm::StringRef source =
+          found == lines_.end() ? "\n" : llvm::StringRef(found->second);
+      made = llvm::DIFile::get(context_, file->getFilename(), file->getDirectory(),
+                               std::nullopt, source);
+      made_[made] = made;
+    }
+    return made_[file];
+  }
+
+  llvm::LLVMContext& context_;
+  const SourceLines& lines_;
+  llvm::DenseMap<llvm::DIFile*, llvm::DIFile*> made_;
+  llvm::SmallPtrSet<llvm::DIScope*, 32> seen_;
+};
+
+}  // namespace
+
+SourceLines presumed_lines(const clang::SourceManager& sources) {
+  llvm::StringMap<Lines> collected;
+  add_file(sources, sources.getMainFileID(), collected);
+  for (unsigned i = 0; i < sources.local_sloc_entry_size(); i++) {
+    const clang::SrcMgr::SLocEntry& entry = sources.getLocalSLocEntry(i);
+    if (!entry.isFile() ||
+        entry.getFile().getFileCharacteristic() != clang::SrcMgr::C_User)
+      continue;
+    const clang::FileID file =
+        sources.getFileID(clang::SourceLocation::getFromRawEncoding(entry.getOffset()));
+    if (file != sources.getMainFileID() && sources.getFileEntryForID(file))
+      add_file(sources, file, collected);
+  }
+  SourceLines out;
+  for (const auto& entry : collected) {
+    std::string& text = out[entry.getKey()];
+    for (const llvm::StringRef line : entry.getValue()) text.append(line).push_back('\n');
+  }
+  return out;
+}
+
+llvm::PreservedAnalyses SourceLinesPass::run(llvm::Module& module,
+                                             llvm::ModuleAnalysisManager&) {
+  const SourceLines lines = presumed_lines(*sources_);
+  FileReplacer replacer(module.getContext(), lines);
+  for (const llvm::Function& function : module) {
+    if (llvm::DISubprogram* program = function.getSubprogram()) replacer.visit(program);
+    for (const llvm::BasicBlock& block : function)
+      for (const llvm::Instruction& instruction : block)
+        for (const llvm::DILocation* at = instruction.getDebugLoc(); at;
+             at = at->getInlinedAt())
+          replacer.visit(at->getScope());
+  }
+  return llvm::PreservedAnalyses::all();
+}
+
+}  // namespace ebl::compile
