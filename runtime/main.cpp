@@ -1,6 +1,7 @@
 // ebpf-lua [OPTIONS] SCRIPT|NAME|- [ARGS]: reads the command line, hands it to host/.
 #include <CLI/CLI.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -25,13 +26,23 @@ int usage_error(const std::string& message) {
   return kUsage;
 }
 
+/// Empty, or what is wrong: as CLI11 wants it.
+std::string check_seconds(const std::string& text) {
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  const bool whole = !text.empty() && *end == '\0';
+  if (whole && std::isfinite(seconds) && seconds > 0) return {};
+  return "'" + text + "' is not a positive number of seconds";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("LuaJIT scripts that drive eBPF probes.", "ebpf-lua");
   app.formatter(std::make_shared<Formatter>());
   app.footer(
-      "SCRIPT is a file; a bare NAME, or a name that is no file here, is a script of the\n"
+      "SCRIPT is a file; a bare NAME, or a name that is no file here, is a script of "
+      "the\n"
       "gallery; - reads standard input. What follows it is the script's own.\n\n"
       "  ebpf-lua execsnoop -x          processes as they start\n"
       "  ebpf-lua -e 'print(1)'         a line of Lua\n");
@@ -44,11 +55,12 @@ int main(int argc, char** argv) {
   CLI::Option* code = app.add_option("-e", settings.code, "Run CODE")->type_name("CODE");
   app.add_option("-d,--duration", settings.duration, "Stop after SECONDS")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+      ->check(check_seconds);
   app.add_flag("--json", settings.json, "Tables as one JSON object a line");
   app.add_flag("--csv", settings.csv, "Tables as comma-separated values");
   app.add_flag("-v,--verbose", settings.verbose, "Whole compiler and verifier texts");
-  app.add_option("--btf", btf, "Kernel types from FILE instead of /sys/kernel/btf/vmlinux")
+  app.add_option("--btf", btf,
+                 "Kernel types from FILE instead of /sys/kernel/btf/vmlinux")
       ->type_name("FILE");
   app.add_flag("--no-cache", no_cache, "Compile even what was compiled before");
   app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
@@ -58,16 +70,22 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();  // "--duration: 1 required SECONDS missing"
+    return usage_error("option " + text.substr(0, text.find(':')) + " needs a value");
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
   if (version) {
-    std::printf("ebpf-lua %s (%s)\n", EBL_VERSION, ebl::host::component_versions().c_str());
+    std::printf("ebpf-lua %s (%s)\n", EBL_VERSION,
+                ebl::host::component_versions().c_str());
     return 0;
   }
-  if (settings.json && settings.csv) return usage_error("--json and --csv exclude each other");
+  if (settings.json && settings.csv)
+    return usage_error("--json and --csv exclude each other");
 
   std::vector<std::string> rest = app.remaining();
+  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   settings.has_code = code->count() > 0;
   if (!settings.has_code) {
     if (rest.empty()) return usage_error("a SCRIPT, a NAME, - or -e CODE is needed");

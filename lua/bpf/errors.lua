@@ -61,13 +61,33 @@ function M.misuse(message, hint)
                 location = location }, 0)
 end
 
---- For xpcall: keeps where a plain Lua error came from; errors of ours pass as they are.
+--- The stack as the script's author knows it: without the frames of this program, and how
+--- many are left.
+local function script_traceback()
+  local lines, kept = {}, { "stack traceback:" }
+  for line in debug.traceback("", 3):gmatch("\t([^\n]+)") do lines[#lines + 1] = line end
+  for place, line in ipairs(lines) do
+    local function ours(text) return text and text:sub(1, #LIBRARY - 1) == LIBRARY:sub(2) end
+    local caller = lines[place + 1]
+    local called_by_us = line:match("^%[C%]") and (not caller or ours(caller))
+    if not ours(line) and not called_by_us then kept[#kept + 1] = "\t" .. line end
+  end
+  return table.concat(kept, "\n"), #kept - 1
+end
+
+--- For xpcall: keeps where an error of the script came from; others pass as they are.
 ---@param value any
 ---@return any
 function M.with_traceback(value)
   if type(value) == "string" then
+    local defect = value:sub(1, #LIBRARY - 1) == LIBRARY:sub(2) -- ours, not the script's
     return M.new { stage = "script", code = "invalid", message = value,
-                   detail = debug.traceback("", 2):gsub("^\n", "") }
+                   detail = defect and debug.traceback("", 2):sub(2) or script_traceback(),
+                   hint = defect and "this is a defect of ebpf-lua: please report it" or nil }
+  end
+  if M.is(value) and value.stage == "script" and not value.detail then
+    local text, frames = script_traceback()
+    if frames > 1 then value.detail = text end -- one frame is the place in the message
   end
   return value
 end

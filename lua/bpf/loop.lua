@@ -19,7 +19,13 @@ local pointer      -- the same for FFI
 local sources = {} -- source number -> function that drains it, returns how many
 local timers = {}  -- unordered; a script has a handful
 local stopping     -- nil, or why the run ends: "stop", "interrupt"
+local running = false
+local told = false -- bpf.poll() has returned "interrupt"
 M.output_closed = false
+
+--- Raised to end the program quietly: nobody reads its output any more, or a script goes on
+--- polling after Ctrl-C.
+M.ENDED = setmetatable({}, { __tostring = function() return "the program ends" end })
 
 local function open()
   if not handle then
@@ -131,10 +137,13 @@ function M.flush()
   end
 end
 
+local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
+
 local function turn(timeout)
   M.flush()
   if stopping then return 0 end
-  local count = C.ebl_loop_wait(pointer, timeout < 0 and -1 or timeout * 1e9, ready, ROOM)
+  local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
+  local count = C.ebl_loop_wait(pointer, limit, ready, ROOM)
   if count == -EINTR then
     C.ebl_take_signal()
     stopping = "interrupt"
@@ -155,7 +164,9 @@ end
 --- What has already arrived, once more: the end of a run loses nothing.
 local function drain_all()
   if M.output_closed then return end
-  for _, drain in pairs(sources) do drain() end
+  local drains = {} -- a handler may add sources
+  for _, drain in pairs(sources) do drains[#drains + 1] = drain end
+  for _, drain in ipairs(drains) do drain() end
   M.flush()
 end
 
@@ -165,17 +176,7 @@ local function limit_of(deadline)
   return due and math.max(0, due - now()) or -1
 end
 
---- Runs until Ctrl-C (or SIGTERM, SIGHUP), bpf.stop(), or `seconds` have passed.
----@param seconds number? default: -d of the command line, else no limit
----@return "interrupt"|"stop"|"timeout"
-function M.run(seconds)
-  if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0) then
-    errors.misuse("bpf.run takes a number of seconds, or nothing")
-  end
-  open()
-  compiler.stop()
-  seconds = seconds or M.settings.duration
-  local deadline = seconds and now() + seconds
+local function run_until(deadline)
   stopping = nil
   local why
   repeat
@@ -189,10 +190,42 @@ function M.run(seconds)
   return why
 end
 
---- Handles what is there within `milliseconds`; returns the number of events handled.
+--- nil, or a number of at least 0; NaN is neither.
+local function is_time(value)
+  return value == nil or type(value) == "number" and value >= 0
+end
+
+--- Runs until Ctrl-C (or SIGTERM, SIGHUP), bpf.stop(), or `seconds` have passed.
+---@param seconds number? default: -d of the command line, else no limit
+---@return "interrupt"|"stop"|"timeout"
+function M.run(seconds)
+  if not is_time(seconds) then
+    errors.misuse("bpf.run takes a number of seconds, or nothing")
+  end
+  if running then
+    errors.misuse("bpf.run is running already",
+                  "in a handler, bpf.poll(ms) handles other events and bpf.stop() ends the run")
+  end
+  open()
+  compiler.stop()
+  seconds = seconds or M.settings.duration
+  running = true
+  local ok, why = xpcall(run_until, errors.with_traceback, seconds and now() + seconds)
+  running = false
+  if not ok then error(why, 0) end
+  return why
+end
+
+--- Handles what is there within `milliseconds`. Ctrl-C ends it early; a script that does not look
+--- at the second result is ended by its next poll.
 ---@param milliseconds number? default 0
----@return integer
+---@return integer handled number of events
+---@return "interrupt"|"stop"|nil why it returned early
 function M.poll(milliseconds)
+  if not is_time(milliseconds) then
+    errors.misuse("bpf.poll takes a number of milliseconds, or nothing")
+  end
+  if told then error(M.ENDED, 0) end
   open()
   local deadline = now() + (milliseconds or 0) / 1000
   local handled = 0
@@ -200,7 +233,12 @@ function M.poll(milliseconds)
     handled = handled + turn(limit_of(deadline))
     if not stopping then run_timers() end
   until handled > 0 or stopping or now() >= deadline
-  return handled
+  local why = stopping
+  if not running then -- else bpf.run() answers
+    told = why == "interrupt" or M.output_closed
+    stopping = nil
+  end
+  return handled, why
 end
 
 --- Ends bpf.run() when the running handler returns.

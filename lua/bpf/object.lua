@@ -105,7 +105,7 @@ function Object:attach()
   end
   if #made == 0 then
     errors.misuse(("no program of '%s' names its hook in SEC()"):format(self.name),
-                  'attach one by one: obj.programs.NAME:attach("tracepoint:sched:sched_switch")')
+                  "attach one: obj.programs.NAME:attach \"tracepoint:sched:sched_exec\"")
   end
   return self
 end

@@ -1,4 +1,5 @@
-// What every failure in the runtime carries, from the stage that failed to the user's terminal.
+// What every failure in the runtime carries, from the stage that failed to the user's
+// terminal.
 #pragma once
 
 #include <string>
@@ -28,8 +29,8 @@ struct Location {
   int column = 0;
 };
 
-/// `message` is one line that names the thing; `hint` is the next action, or empty; `detail`
-/// is the whole text of clang or the verifier, or empty.
+/// `message` is one line that names the thing; `hint` is the next action, or empty;
+/// `detail` is the whole text of clang or the verifier, or empty.
 struct Error {
   Stage stage = Stage::script;
   Code code = Code::internal;
@@ -42,8 +43,8 @@ struct Error {
 const char* to_string(Stage stage);
 const char* to_string(Code code);
 
-/// Exit code of the program for an uncaught error: 1 script, compile or load error, 2 usage,
-/// 3 not permitted, 4 not supported.
+/// Exit code of the program for an uncaught error: 1 script, compile or load error, 2
+/// usage, 3 not permitted, 4 not supported.
 int exit_code(const Error& error);
 
 /// The text of an errno value, with its name: "EPERM (Operation not permitted)".

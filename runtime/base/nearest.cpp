@@ -14,7 +14,8 @@ unsigned edit_distance(std::string_view a, std::string_view b, unsigned limit) {
     row[0] = static_cast<unsigned>(i);
     unsigned smallest = row[0];
     for (std::size_t j = 1; j <= b.size(); j++) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
+      row[j] =
+          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
         row[j] = std::min(row[j], before[j - 2] + 1);
       smallest = std::min(smallest, row[j]);
@@ -26,8 +27,8 @@ unsigned edit_distance(std::string_view a, std::string_view b, unsigned limit) {
   return std::min(last[b.size()], limit + 1);
 }
 
-std::vector<std::string> nearest(std::string_view wanted, std::span<const std::string> names,
-                                 std::size_t most) {
+std::vector<std::string> nearest(std::string_view wanted,
+                                 std::span<const std::string> names, std::size_t most) {
   struct Candidate {
     unsigned distance;
     const std::string* name;
@@ -40,10 +41,11 @@ std::vector<std::string> nearest(std::string_view wanted, std::span<const std::s
     if (distance > limit && contains) distance = limit;
     if (distance <= limit) found.push_back({distance, &name});
   }
-  std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
-    return a.distance != b.distance ? a.distance < b.distance
-                                    : a.name->size() < b.name->size();
-  });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return a.distance != b.distance ? a.distance < b.distance
+                                                     : a.name->size() < b.name->size();
+                   });
   std::vector<std::string> out;
   for (const Candidate& candidate : found) {
     if (out.size() == most) break;

@@ -1,5 +1,5 @@
-// Result<T>: a value or an Error. g++ 12 has no std::expected; this is the part of it that the
-// runtime uses, under a name that lets it be replaced.
+// Result<T>: a value or an Error. g++ 12 has no std::expected; this is the part of it
+// that the runtime uses, under a name that lets it be replaced.
 //
 //   Result<Object> object = Object::open(bytes);
 //   if (!object) return object.take_error();

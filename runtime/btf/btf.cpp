@@ -8,12 +8,19 @@ namespace ebl::btf {
 namespace {
 
 Error malformed(const std::string& what) {
-  return {.stage = Stage::load, .code = Code::invalid, .message = "malformed BTF: " + what};
+  return {
+      .stage = Stage::load, .code = Code::invalid, .message = "malformed BTF: " + what};
 }
 
-std::uint32_t info_count(std::uint32_t info) { return info & 0xffff; }
-std::uint32_t info_kind(std::uint32_t info) { return (info >> 24) & 0x1f; }
-bool info_flag(std::uint32_t info) { return info >> 31; }
+std::uint32_t info_count(std::uint32_t info) {
+  return info & 0xffff;
+}
+std::uint32_t info_kind(std::uint32_t info) {
+  return (info >> 24) & 0x1f;
+}
+bool info_flag(std::uint32_t info) {
+  return info >> 31;
+}
 
 /// Bytes of a type record, its header included; 0 for an unknown kind.
 std::size_t record_size(std::uint32_t info) {
@@ -68,18 +75,22 @@ Result<Btf> Btf::parse(std::span<const std::byte> bytes, const Btf* base) {
   btf.first_string_ =
       base ? base->first_string_ + static_cast<std::uint32_t>(base->strings_.size()) : 0;
   btf.types_ = bytes.subspan(header.hdr_len + header.type_off, header.type_len);
-  btf.strings_ = {reinterpret_cast<const char*>(bytes.data()) + header.hdr_len + header.str_off,
-                  header.str_len};
+  btf.strings_ = {
+      reinterpret_cast<const char*>(bytes.data()) + header.hdr_len + header.str_off,
+      header.str_len};
   if (btf.strings_.empty() || btf.strings_.back() != '\0')
     return malformed("strings without an end");
 
   btf.offsets_.reserve(header.type_len / 20);
-  const std::uint64_t strings_limit = std::uint64_t{btf.first_string_} + btf.strings_.size();
+  const std::uint64_t strings_limit =
+      std::uint64_t{btf.first_string_} + btf.strings_.size();
   for (std::size_t at = 0; at < btf.types_.size();) {
-    if (btf.types_.size() - at < sizeof(btf_type)) return malformed("a type is cut short");
+    if (btf.types_.size() - at < sizeof(btf_type))
+      return malformed("a type is cut short");
     const auto* record = reinterpret_cast<const btf_type*>(btf.types_.data() + at);
     const std::size_t size = record_size(record->info);
-    if (!size) return malformed("unknown kind " + std::to_string(info_kind(record->info)));
+    if (!size)
+      return malformed("unknown kind " + std::to_string(info_kind(record->info)));
     if (size > btf.types_.size() - at) return malformed("a type is cut short");
     if (record->name_off >= strings_limit) return malformed("a name outside the strings");
     btf.offsets_.push_back(static_cast<std::uint32_t>(at));
@@ -105,13 +116,21 @@ Kind Btf::kind(TypeId id) const {
                                        : static_cast<Kind>(info_kind(words(id)[1]));
 }
 
-std::string_view Btf::name(TypeId id) const { return id ? string(words(id)[0]) : "void"; }
+std::string_view Btf::name(TypeId id) const {
+  return id ? string(words(id)[0]) : "void";
+}
 
-bool Btf::kind_flag(TypeId id) const { return info_flag(words(id)[1]); }
+bool Btf::kind_flag(TypeId id) const {
+  return info_flag(words(id)[1]);
+}
 
-std::uint32_t Btf::byte_size(TypeId id) const { return words(id)[2]; }
+std::uint32_t Btf::byte_size(TypeId id) const {
+  return words(id)[2];
+}
 
-TypeId Btf::target(TypeId id) const { return words(id)[2]; }
+TypeId Btf::target(TypeId id) const {
+  return words(id)[2];
+}
 
 Integer Btf::integer(TypeId id) const {
   const std::uint32_t encoding = words(id)[kRecordHeaderWords];
@@ -125,7 +144,9 @@ Array Btf::array(TypeId id) const {
   return {.element = record[0], .count = record[2]};
 }
 
-std::uint32_t Btf::count(TypeId id) const { return info_count(words(id)[1]); }
+std::uint32_t Btf::count(TypeId id) const {
+  return info_count(words(id)[1]);
+}
 
 Member Btf::member(TypeId id, std::uint32_t index) const {
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 3;
@@ -145,7 +166,8 @@ Enumerator Btf::enumerator(TypeId id, std::uint32_t index) const {
   }
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 2;
   const std::uint64_t value =
-      kind_flag(id) ? static_cast<std::uint64_t>(static_cast<std::int32_t>(record[1])) : record[1];
+      kind_flag(id) ? static_cast<std::uint64_t>(static_cast<std::int32_t>(record[1]))
+                    : record[1];
   return {.name = string(record[0]), .value = value};
 }
 
@@ -189,7 +211,8 @@ std::optional<std::uint64_t> Btf::size_of(TypeId id) const {
     switch (kind(id)) {
       case Kind::array: {
         const Array dimension = array(id);
-        if (__builtin_mul_overflow(elements, dimension.count, &elements)) return std::nullopt;
+        if (__builtin_mul_overflow(elements, dimension.count, &elements))
+          return std::nullopt;
         id = dimension.element;
         break;
       }

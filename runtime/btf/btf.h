@@ -1,13 +1,13 @@
 // Btf: a read-only index over BTF bytes (kernel, module or object file).
 //
-// The kernel's BTF has more than 100,000 types and is indexed at every start, so this is one
-// pass over the mapped bytes that notes where each type begins; nothing is copied. (libbpf's
-// btf__new copies and validates: three times as long, and it would bring libbpf into
-// compiler.so.) Format: Documentation/bpf/btf.rst of the kernel.
+// The kernel's BTF has more than 100,000 types and is indexed at every start, so this is
+// one pass over the mapped bytes that notes where each type begins; nothing is copied.
+// (libbpf's btf__new copies and validates: three times as long, and it would bring libbpf
+// into compiler.so.) Format: Documentation/bpf/btf.rst of the kernel.
 //
-// A split BTF (a module's) holds a reference to its base: ids below base->type_count() and
-// string offsets below the base's belong to the base. All views are borrowed from the Btf.
-// Thread-safe after construction.
+// A split BTF (a module's) holds a reference to its base: ids below base->type_count()
+// and string offsets below the base's belong to the base. All views are borrowed from the
+// Btf. Thread-safe after construction.
 #pragma once
 
 #include <cstdint>
@@ -49,10 +49,10 @@ enum class Kind : std::uint8_t {
 };
 
 struct Member {
-  std::string_view name;        ///< empty: anonymous
+  std::string_view name;  ///< empty: anonymous
   TypeId type = 0;
   std::uint32_t bit_offset = 0;
-  std::uint32_t bit_size = 0;   ///< 0: not a bit-field
+  std::uint32_t bit_size = 0;  ///< 0: not a bit-field
 };
 
 struct Enumerator {
@@ -89,7 +89,8 @@ class Btf {
   /// continues. Fails with Code::invalid on anything malformed.
   static Result<Btf> parse(std::span<const std::byte> bytes, const Btf* base = nullptr);
 
-  /// Reads raw BTF (/sys/kernel/btf/...) or the .BTF section of an ELF file, and owns the bytes.
+  /// Reads raw BTF (/sys/kernel/btf/...) or the .BTF section of an ELF file, and owns the
+  /// bytes.
   static Result<Btf> from_file(const std::string& path, const Btf* base = nullptr);
 
   /// A Btf that owns `bytes`.
@@ -103,18 +104,21 @@ class Btf {
   // REQUIRES for all below: id < type_count() and the kind named by the function.
   Kind kind(TypeId id) const;
   std::string_view name(TypeId id) const;
-  bool kind_flag(TypeId id) const;              ///< forward: union; enumerations: signed
-  std::uint32_t byte_size(TypeId id) const;     ///< integer, float, struct, union, enum, datasec
-  TypeId target(TypeId id) const;               ///< pointer, typedef, qualifiers, function, var, tags
+  bool kind_flag(TypeId id) const;  ///< forward: union; enumerations: signed
+  std::uint32_t byte_size(
+      TypeId id) const;            ///< integer, float, struct, union, enum, datasec
+  TypeId target(TypeId id) const;  ///< pointer, typedef, qualifiers, function, var, tags
   Integer integer(TypeId id) const;
   Array array(TypeId id) const;
-  std::uint32_t count(TypeId id) const;         ///< members, enumerators, parameters, variables
+  std::uint32_t count(TypeId id) const;  ///< members, enumerators, parameters, variables
   Member member(TypeId id, std::uint32_t index) const;
   Enumerator enumerator(TypeId id, std::uint32_t index) const;  ///< both widths
   Parameter parameter(TypeId id, std::uint32_t index) const;
   SectionVariable section_variable(TypeId id, std::uint32_t index) const;
-  std::int32_t tag_component(TypeId id) const;  ///< declaration tag: index, or -1 for the whole
-  std::uint32_t linkage(TypeId id) const;       ///< function, variable: 0 static, 1 global, 2 extern
+  std::int32_t tag_component(
+      TypeId id) const;  ///< declaration tag: index, or -1 for the whole
+  std::uint32_t linkage(
+      TypeId id) const;  ///< function, variable: 0 static, 1 global, 2 extern
 
   /// Follows typedefs, qualifiers and type tags.
   TypeId resolve(TypeId id) const;

@@ -77,8 +77,8 @@ class Builder {
 };
 
 bool is_tag(Kind kind) {
-  return kind == Kind::structure || kind == Kind::union_type || kind == Kind::enumeration ||
-         kind == Kind::enumeration64;
+  return kind == Kind::structure || kind == Kind::union_type ||
+         kind == Kind::enumeration || kind == Kind::enumeration64;
 }
 
 bool matches(Kind kind, std::string_view keyword) {
@@ -113,7 +113,8 @@ Result<TypeId> type_by_name(const Btf& btf, const std::string& name) {
   for (TypeId id = 1; id < btf.type_count(); id++) {
     if (!matches(btf.kind(id), keyword)) continue;
     if (btf.name(id) == wanted) return id;
-    if (btf.type_count() < 10'000 && !btf.name(id).empty()) names.emplace_back(btf.name(id));
+    if (btf.type_count() < 10'000 && !btf.name(id).empty())
+      names.emplace_back(btf.name(id));
   }
   return Error{.stage = Stage::load,
                .code = Code::not_found,

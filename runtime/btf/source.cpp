@@ -1,4 +1,5 @@
-// Where BTF bytes come from: raw files under /sys/kernel/btf and the .BTF section of ELF files.
+// Where BTF bytes come from: raw files under /sys/kernel/btf and the .BTF section of ELF
+// files.
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,18 +19,19 @@ Error unreadable(const std::string& path, const std::string& why) {
   Error error{.stage = Stage::load,
               .code = Code::not_supported,
               .message = "cannot read kernel types (BTF) from " + path + ": " + why};
-  error.hint = path == "/sys/kernel/btf/vmlinux"
-                   ? "this kernel was built without CONFIG_DEBUG_INFO_BTF (or is older than "
-                     "5.8); pass the kernel's BTF with --btf FILE or EBPF_LUA_BTF"
-                   : "pass a raw BTF file or an ELF file with a .BTF section; unset EBPF_LUA_BTF "
-                     "to use the kernel's own";
+  error.hint =
+      path == "/sys/kernel/btf/vmlinux"
+          ? "this kernel was built without CONFIG_DEBUG_INFO_BTF (or is older than "
+            "5.8); pass the kernel's BTF with --btf FILE or EBPF_LUA_BTF"
+          : "pass a raw BTF file or an ELF file with a .BTF section; unset EBPF_LUA_BTF "
+            "to use the kernel's own";
   return error;
 }
 
 Result<std::vector<std::byte>> read_whole(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return unreadable(path, errno_text(errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return unreadable(path, errno_text(errno));
   if (!S_ISREG(status.st_mode)) return unreadable(path, "not a regular file");
   if (static_cast<std::size_t>(status.st_size) > kLargestFile)

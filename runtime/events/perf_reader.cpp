@@ -58,7 +58,8 @@ Result<std::unique_ptr<PerfReader>> PerfReader::open(int map_fd, std::uint32_t p
   reader->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!reader->epoll_) return perf_error("cannot create an epoll descriptor");
   for (const std::uint32_t cpu : online_cpus())
-    if (Result<void> added = reader->add_cpu(map_fd, cpu); !added) return added.take_error();
+    if (Result<void> added = reader->add_cpu(map_fd, cpu); !added)
+      return added.take_error();
   return reader;
 }
 
@@ -73,9 +74,9 @@ Result<void> PerfReader::add_cpu(int map_fd, std::uint32_t cpu) {
 
   Ring ring;
   ring.cpu = cpu;
-  ring.fd = UniqueFd(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1,
-                                                static_cast<int>(cpu), -1,
-                                                PERF_FLAG_FD_CLOEXEC)));
+  ring.fd = UniqueFd(
+      static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1,
+                                 static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
   const std::string name = "perf buffer of CPU " + std::to_string(cpu);
   if (!ring.fd) return perf_error("cannot open the " + name);
   ring.memory = ::mmap(nullptr, page_ + size_, PROT_READ | PROT_WRITE, MAP_SHARED,

@@ -1,7 +1,9 @@
-// PerfReader: the consumer side of a BPF_MAP_TYPE_PERF_EVENT_ARRAY, one ring for each CPU.
+// PerfReader: the consumer side of a BPF_MAP_TYPE_PERF_EVENT_ARRAY, one ring for each
+// CPU.
 //
-// Format: perf_event_open(2), "MMAP layout". A record that wraps round the end of its ring is
-// copied, which happens at most once for each ring and batch. Lost records are counted.
+// Format: perf_event_open(2), "MMAP layout". A record that wraps round the end of its
+// ring is copied, which happens at most once for each ring and batch. Lost records are
+// counted.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +18,8 @@ namespace ebl::events {
 
 class PerfReader final : public Reader {
  public:
-  /// Opens a ring of `pages` (a power of two) on every online CPU and puts it into the map.
+  /// Opens a ring of `pages` (a power of two) on every online CPU and puts it into the
+  /// map.
   static Result<std::unique_ptr<PerfReader>> open(int map_fd, std::uint32_t pages);
   ~PerfReader() override;
   PerfReader(const PerfReader&) = delete;
@@ -47,7 +50,7 @@ class PerfReader final : public Reader {
   std::vector<Ring> rings_;
   std::vector<std::uint32_t> owners_;  // ring of each peeked record
   std::uint32_t peeked_ = 0;
-  std::size_t first_ring_ = 0;         // turn of the rings: each begins in its turn
+  std::size_t first_ring_ = 0;  // turn of the rings: each begins in its turn
 };
 
 }  // namespace ebl::events

@@ -5,8 +5,8 @@
 //     reader.release(n);                         // one consumer update a batch
 //   }
 //
-// Pull, never call back: LuaJIT compiles a loop over the records, and cannot compile calls from
-// C into Lua. One thread.
+// Pull, never call back: LuaJIT compiles a loop over the records, and cannot compile
+// calls from C into Lua. One thread.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,11 @@ class Reader {
  public:
   virtual ~Reader() = default;
 
-  /// Collects up to kBatchRecords committed records without taking them; 0 when there are none.
+  /// Collects up to kBatchRecords committed records without taking them; 0 when there are
+  /// none.
   virtual std::uint32_t peek() noexcept = 0;
-  /// Takes the first `count` records of the last peek(): their memory is the kernel's again.
+  /// Takes the first `count` records of the last peek(): their memory is the kernel's
+  /// again.
   virtual void release(std::uint32_t count) noexcept = 0;
 
   const Record* records() const { return records_.data(); }

@@ -35,8 +35,8 @@ Result<std::unique_ptr<RingReader>> RingReader::open(int map_fd, std::uint32_t b
   if (consumer == MAP_FAILED) return map_failed("consumer page");
   reader->consumer_ = static_cast<std::uint64_t*>(consumer);
 
-  void* producer = ::mmap(nullptr, reader->page_ + 2 * std::size_t{bytes}, PROT_READ, MAP_SHARED,
-                          map_fd, static_cast<off_t>(reader->page_));
+  void* producer = ::mmap(nullptr, reader->page_ + 2 * std::size_t{bytes}, PROT_READ,
+                          MAP_SHARED, map_fd, static_cast<off_t>(reader->page_));
   if (producer == MAP_FAILED) return map_failed("data pages");
   reader->producer_ = static_cast<const std::uint64_t*>(producer);
   reader->data_ = static_cast<const std::uint8_t*>(producer) + reader->page_;

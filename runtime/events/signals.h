@@ -1,17 +1,19 @@
 // Signals that end a run: SIGINT, SIGTERM, SIGHUP.
 //
-// The handler counts and writes an eventfd; the loop sees the eventfd and ends in good order.
-// No signalfd: with it, a script that never returns to the loop would survive any number of
-// Ctrl-C. A second SIGINT that comes before the first was answered ends the process in the handler,
-// status 130, with the terminal as it was. Handlers have no context, so the state is the process's.
+// The handler counts and writes an eventfd; the loop sees the eventfd and ends in good
+// order. No signalfd: with it, a script that never returns to the loop would survive any
+// number of Ctrl-C. A second SIGINT or SIGTERM that comes, 50 ms or more after the first,
+// before that was answered ends the process in the handler with status 128 + its number
+// (Ctrl-C: 130) and the terminal as it was. Handlers have no context, so the state is the
+// process's.
 #pragma once
 
 #include "base/result.h"
 
 namespace ebl::events {
 
-/// Installs the handlers (SIGPIPE is ignored: a closed pipe shows as EPIPE). Once a process;
-/// a second call does nothing.
+/// Installs the handlers (SIGPIPE does nothing: a closed pipe shows as EPIPE). Once a
+/// process; a second call does nothing.
 Result<void> install_signal_handlers();
 
 /// Readable while a signal waits for its answer; -1 before install_signal_handlers().

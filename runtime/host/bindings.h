@@ -1,4 +1,5 @@
-// The control plane that Lua sees as the module "bpf.host": one file a noun, registered here.
+// The control plane that Lua sees as the module "bpf.host": one file a noun, registered
+// here.
 #pragma once
 
 #include <lua.hpp>

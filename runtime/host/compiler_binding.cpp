@@ -1,4 +1,5 @@
-// The compiler as Lua sees it: one server a process, started early or at the first compile.
+// The compiler as Lua sees it: one server a process, started early or at the first
+// compile.
 #include "btf/btf.h"
 #include "compile/compiler.h"
 #include "host/bindings.h"
@@ -20,7 +21,8 @@ int compiler_start(lua_State* lua) {
   return 1;
 }
 
-/// compiler:compile{text=, name=, directory=, flags=} -> object bytes, warnings | nil, err
+/// compiler:compile{text=, name=, directory=, flags=} -> object bytes, warnings | nil,
+/// err
 int compiler_compile(lua_State* lua) {
   compile::Compiler& compiler = CompilerBox::open(lua, 1, kCompiler);
   luaL_checktype(lua, 2, LUA_TTABLE);
@@ -32,7 +34,8 @@ int compiler_compile(lua_State* lua) {
   lua_pop(lua, 1);
   Result<compile::Output> output = compiler.compile(request);
   if (!output) return fail(lua, output.error());
-  push(lua, {reinterpret_cast<const char*>(output->object.data()), output->object.size()});
+  push(lua,
+       {reinterpret_cast<const char*>(output->object.data()), output->object.size()});
   push(lua, output->warnings);
   return 2;
 }

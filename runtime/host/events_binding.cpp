@@ -4,7 +4,6 @@
 #include "events/loop.h"
 #include "events/perf_reader.h"
 #include "events/ring_reader.h"
-#include "events/signals.h"
 #include "host/bindings.h"
 #include "host/lua_value.h"
 
@@ -20,7 +19,8 @@ using LoopBox = Box<events::EventLoop>;
 int ring_reader(lua_State* lua) {
   const int fd = static_cast<int>(luaL_checkinteger(lua, 1));
   const auto bytes = static_cast<std::uint32_t>(luaL_checknumber(lua, 2));
-  Result<std::unique_ptr<events::RingReader>> reader = events::RingReader::open(fd, bytes);
+  Result<std::unique_ptr<events::RingReader>> reader =
+      events::RingReader::open(fd, bytes);
   if (!reader) return fail(lua, reader.error());
   ReaderBox::push(lua, std::move(*reader), kReader);
   return 1;
@@ -30,7 +30,8 @@ int ring_reader(lua_State* lua) {
 int perf_reader(lua_State* lua) {
   const int fd = static_cast<int>(luaL_checkinteger(lua, 1));
   const auto pages = static_cast<std::uint32_t>(luaL_checknumber(lua, 2));
-  Result<std::unique_ptr<events::PerfReader>> reader = events::PerfReader::open(fd, pages);
+  Result<std::unique_ptr<events::PerfReader>> reader =
+      events::PerfReader::open(fd, pages);
   if (!reader) return fail(lua, reader.error());
   ReaderBox::push(lua, std::move(*reader), kReader);
   return 1;
@@ -55,8 +56,6 @@ int reader_close(lua_State* lua) {
 
 /// host.loop() -> loop | nil, err
 int loop_create(lua_State* lua) {
-  if (Result<void> installed = events::install_signal_handlers(); !installed)
-    return fail(lua, installed.error());
   Result<events::EventLoop> loop = events::EventLoop::create();
   if (!loop) return fail(lua, loop.error());
   LoopBox::push(lua, std::move(*loop), kLoop);
@@ -93,8 +92,10 @@ int loop_close(lua_State* lua) {
 
 constexpr luaL_Reg kReaderMethods[] = {
     {"pointer", reader_pointer}, {"fd", reader_fd}, {nullptr, nullptr}};
-constexpr luaL_Reg kLoopMethods[] = {
-    {"add", loop_add}, {"remove", loop_remove}, {"pointer", loop_pointer}, {nullptr, nullptr}};
+constexpr luaL_Reg kLoopMethods[] = {{"add", loop_add},
+                                     {"remove", loop_remove},
+                                     {"pointer", loop_pointer},
+                                     {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"ring_reader", ring_reader},
                                    {"perf_reader", perf_reader},
                                    {"loop", loop_create},

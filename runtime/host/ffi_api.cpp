@@ -23,11 +23,15 @@ static_assert(offsetof(ebl_record, cpu) == offsetof(ebl::events::Record, cpu));
 
 namespace {
 
-Reader* as_reader(ebl_reader* reader) { return reinterpret_cast<Reader*>(reader); }
+Reader* as_reader(ebl_reader* reader) {
+  return reinterpret_cast<Reader*>(reader);
+}
 const Reader* as_reader(const ebl_reader* reader) {
   return reinterpret_cast<const Reader*>(reader);
 }
-MapCursor* as_cursor(ebl_cursor* cursor) { return reinterpret_cast<MapCursor*>(cursor); }
+MapCursor* as_cursor(ebl_cursor* cursor) {
+  return reinterpret_cast<MapCursor*>(cursor);
+}
 const MapCursor* as_cursor(const ebl_cursor* cursor) {
   return reinterpret_cast<const MapCursor*>(cursor);
 }
@@ -42,21 +46,29 @@ int64_t clock_ns(clockid_t clock) {
 
 extern "C" {
 
-uint32_t ebl_reader_peek(ebl_reader* reader) { return as_reader(reader)->peek(); }
+uint32_t ebl_reader_peek(ebl_reader* reader) {
+  return as_reader(reader)->peek();
+}
 void ebl_reader_release(ebl_reader* reader, uint32_t count) {
   as_reader(reader)->release(count);
 }
 const ebl_record* ebl_reader_records(const ebl_reader* reader) {
   return reinterpret_cast<const ebl_record*>(as_reader(reader)->records());
 }
-uint64_t ebl_reader_lost(const ebl_reader* reader) { return as_reader(reader)->lost(); }
+uint64_t ebl_reader_lost(const ebl_reader* reader) {
+  return as_reader(reader)->lost();
+}
 
 int ebl_loop_wait(ebl_loop* loop, int64_t timeout_ns, int* ready, int room) {
   return reinterpret_cast<EventLoop*>(loop)->wait(
       timeout_ns, std::span(ready, static_cast<std::size_t>(room)));
 }
-int ebl_signal_pending(void) { return ebl::events::signal_pending(); }
-int ebl_take_signal(void) { return ebl::events::take_signal(); }
+int ebl_signal_pending(void) {
+  return ebl::events::signal_pending();
+}
+int ebl_take_signal(void) {
+  return ebl::events::take_signal();
+}
 
 int ebl_map_lookup(int fd, const void* key, void* value, uint64_t flags) {
   return ebl::load::map_lookup(fd, key, value, flags);
@@ -64,25 +76,33 @@ int ebl_map_lookup(int fd, const void* key, void* value, uint64_t flags) {
 int ebl_map_update(int fd, const void* key, const void* value, uint64_t flags) {
   return ebl::load::map_update(fd, key, value, flags);
 }
-int ebl_map_delete(int fd, const void* key) { return ebl::load::map_delete(fd, key); }
+int ebl_map_delete(int fd, const void* key) {
+  return ebl::load::map_delete(fd, key);
+}
 int ebl_map_lookup_and_delete(int fd, const void* key, void* value) {
   return ebl::load::map_lookup_and_delete(fd, key, value);
 }
-int ebl_possible_cpus(void) { return ebl::load::possible_cpus(); }
+int ebl_possible_cpus(void) {
+  return ebl::load::possible_cpus();
+}
 
 ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,
                             uint32_t entries) {
   auto* cursor = new (std::nothrow) MapCursor(fd, key_size, value_size, entries);
   return reinterpret_cast<ebl_cursor*>(cursor);
 }
-int ebl_cursor_next(ebl_cursor* cursor) { return as_cursor(cursor)->next(); }
+int ebl_cursor_next(ebl_cursor* cursor) {
+  return as_cursor(cursor)->next();
+}
 const uint8_t* ebl_cursor_keys(const ebl_cursor* cursor) {
   return reinterpret_cast<const uint8_t*>(as_cursor(cursor)->keys());
 }
 const uint8_t* ebl_cursor_values(const ebl_cursor* cursor) {
   return reinterpret_cast<const uint8_t*>(as_cursor(cursor)->values());
 }
-void ebl_cursor_close(ebl_cursor* cursor) { delete as_cursor(cursor); }
+void ebl_cursor_close(ebl_cursor* cursor) {
+  delete as_cursor(cursor);
+}
 
 // Through stdio, so that io.write and print keep their order.
 int ebl_write(const char* text, size_t size) {
@@ -94,9 +114,13 @@ int ebl_flush(void) {
   return std::fflush(stdout) == 0 ? 0 : -(errno ? errno : EIO);
 }
 
-int ebl_output_is_terminal(void) { return ::isatty(STDOUT_FILENO); }
+int ebl_output_is_terminal(void) {
+  return ::isatty(STDOUT_FILENO);
+}
 
-int64_t ebl_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t ebl_monotonic_ns(void) {
+  return clock_ns(CLOCK_MONOTONIC);
+}
 int64_t ebl_boot_offset_ns(void) {
   return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }

@@ -1,6 +1,6 @@
-// The data plane: what Lua calls by FFI. Plain C types, noexcept; a count or 0 on success, a
-// negative errno on failure; nothing here calls Lua. The declarations between the two marks
-// are also what Lua's ffi.cdef reads: the build takes them from this file.
+// The data plane: what Lua calls by FFI. Plain C types, noexcept; a count or 0 on
+// success, a negative errno on failure; nothing here calls Lua. The declarations between
+// the two marks are also what Lua's ffi.cdef reads: the build takes them from this file.
 #pragma once
 
 #include <stddef.h>
@@ -12,34 +12,35 @@ typedef struct ebl_reader ebl_reader;
 typedef struct ebl_loop ebl_loop;
 typedef struct ebl_cursor ebl_cursor;
 typedef struct {
-  const uint8_t *data;
+  const uint8_t* data;
   uint32_t size;
   uint32_t cpu;
   uint64_t next;
 } ebl_record;
 
-uint32_t ebl_reader_peek(ebl_reader *reader);
-void ebl_reader_release(ebl_reader *reader, uint32_t count);
-const ebl_record *ebl_reader_records(const ebl_reader *reader);
-uint64_t ebl_reader_lost(const ebl_reader *reader);
+uint32_t ebl_reader_peek(ebl_reader* reader);
+void ebl_reader_release(ebl_reader* reader, uint32_t count);
+const ebl_record* ebl_reader_records(const ebl_reader* reader);
+uint64_t ebl_reader_lost(const ebl_reader* reader);
 
-int ebl_loop_wait(ebl_loop *loop, int64_t timeout_ns, int *ready, int room);
+int ebl_loop_wait(ebl_loop* loop, int64_t timeout_ns, int* ready, int room);
 int ebl_signal_pending(void);
 int ebl_take_signal(void);
 
-int ebl_map_lookup(int fd, const void *key, void *value, uint64_t flags);
-int ebl_map_update(int fd, const void *key, const void *value, uint64_t flags);
-int ebl_map_delete(int fd, const void *key);
-int ebl_map_lookup_and_delete(int fd, const void *key, void *value);
+int ebl_map_lookup(int fd, const void* key, void* value, uint64_t flags);
+int ebl_map_update(int fd, const void* key, const void* value, uint64_t flags);
+int ebl_map_delete(int fd, const void* key);
+int ebl_map_lookup_and_delete(int fd, const void* key, void* value);
 int ebl_possible_cpus(void);
 
-ebl_cursor *ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size, uint32_t entries);
-int ebl_cursor_next(ebl_cursor *cursor);
-const uint8_t *ebl_cursor_keys(const ebl_cursor *cursor);
-const uint8_t *ebl_cursor_values(const ebl_cursor *cursor);
-void ebl_cursor_close(ebl_cursor *cursor);
+ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,
+                            uint32_t entries);
+int ebl_cursor_next(ebl_cursor* cursor);
+const uint8_t* ebl_cursor_keys(const ebl_cursor* cursor);
+const uint8_t* ebl_cursor_values(const ebl_cursor* cursor);
+void ebl_cursor_close(ebl_cursor* cursor);
 
-int ebl_write(const char *text, size_t size);
+int ebl_write(const char* text, size_t size);
 int ebl_flush(void);
 int ebl_output_is_terminal(void);
 int64_t ebl_monotonic_ns(void);

@@ -57,7 +57,8 @@ int layout(lua_State* lua) {
   return 1;
 }
 
-/// host.ksym(address in hexadecimal) -> name, offset, module | nil, err (no err: no symbol)
+/// host.ksym(address in hexadecimal) -> name, offset, module | nil, err (no err: no
+/// symbol)
 int ksym(lua_State* lua) {
   const std::uint64_t address = std::strtoull(luaL_checkstring(lua, 1), nullptr, 16);
   Result<const symbols::KernelSymbols*> known = symbols::KernelSymbols::get();
@@ -81,6 +82,8 @@ constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
 
 }  // namespace
 
-void register_look_ups(lua_State* lua) { luaL_register(lua, nullptr, kFunctions); }
+void register_look_ups(lua_State* lua) {
+  luaL_register(lua, nullptr, kFunctions);
+}
 
 }  // namespace ebl::host

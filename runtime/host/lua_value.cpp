@@ -174,8 +174,8 @@ std::vector<std::string> strings_at(lua_State* lua, int index) {
   for (int i = 1; i <= size; i++) {
     lua_rawgeti(lua, index, i);
     std::size_t length = 0;
-    if (const char* text = lua_type(lua, -1) == LUA_TSTRING ? lua_tolstring(lua, -1, &length)
-                                                            : nullptr)
+    if (const char* text =
+            lua_type(lua, -1) == LUA_TSTRING ? lua_tolstring(lua, -1, &length) : nullptr)
       out.emplace_back(text, length);
     lua_pop(lua, 1);
   }

@@ -1,8 +1,9 @@
 // Between C++ values and the Lua stack.
 //
-// The rule for every function that Lua calls: check all arguments first, with luaL_check*, while no
-// C++ object with a destructor is alive; then do the work, which cannot raise; then push
-// results. Failures are returned, never raised: `nil, err` (fail()).
+// The rule for every function that Lua calls: check all arguments first, with
+// luaL_check*, while no C++ object with a destructor is alive; then do the work, which
+// cannot raise; then push results. Failures are returned, never raised: `nil, err`
+// (fail()).
 #pragma once
 
 #include <lua.hpp>
@@ -19,8 +20,8 @@ namespace ebl::host {
 
 void push(lua_State* lua, std::string_view text);
 
-/// Pushes the error as Lua sees it: a table {stage, code, message, hint, detail, location,
-/// exit_code} whose __tostring is "place: message".
+/// Pushes the error as Lua sees it: a table {stage, code, message, hint, detail,
+/// location, exit_code} whose __tostring is "place: message".
 void push_error(lua_State* lua, const Error& error);
 
 /// `nil, err`; returns 2, for `return fail(...)`.
@@ -43,8 +44,8 @@ void set_field(lua_State* lua, const char* name, std::string_view value);
 void set_field(lua_State* lua, const char* name, lua_Number value);
 void set_flag(lua_State* lua, const char* name, bool value);
 
-/// A full userdata that owns one T. `Name` is its metatable's name; close() and __gc destroy the
-/// T, and both may be called again.
+/// A full userdata that owns one T. `Name` is its metatable's name; close() and __gc
+/// destroy the T, and both may be called again.
 template <typename T>
 struct Box {
   T* value;

@@ -21,9 +21,8 @@ int object_open(lua_State* lua) {
   const char* elf = luaL_checklstring(lua, 1, &size);
   const char* name = luaL_checkstring(lua, 2);
   const auto* bytes = reinterpret_cast<const std::byte*>(elf);
-  Result<load::Object> object =
-      load::Object::open(std::vector<std::byte>(bytes, bytes + size), name,
-                         btf::kernel_btf_path());
+  Result<load::Object> object = load::Object::open(
+      std::vector<std::byte>(bytes, bytes + size), name, btf::kernel_btf_path());
   if (!object) return fail(lua, object.error());
   ObjectBox::push(lua, std::move(*object), kObject);
   return 1;
@@ -44,8 +43,8 @@ int object_programs(lua_State* lua) {
   return 1;
 }
 
-/// object:maps() -> list of {name, type, key_size, value_size, max_entries, flags, key_type,
-/// value_type, record_type, fd}
+/// object:maps() -> list of {name, type, key_size, value_size, max_entries, flags,
+/// key_type, value_type, record_type, fd}
 int object_maps(lua_State* lua) {
   const load::Object& object = ObjectBox::open(lua, 1, kObject);
   lua_newtable(lua);
@@ -84,7 +83,8 @@ int object_variables(lua_State* lua) {
   return 1;
 }
 
-/// object:variable_memory(place) -> light userdata | nil; `place` counts from 1 in variables()
+/// object:variable_memory(place) -> light userdata | nil; `place` counts from 1 in
+/// variables()
 int object_variable_memory(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   const auto place = static_cast<std::size_t>(luaL_checkinteger(lua, 2));
@@ -140,7 +140,8 @@ int object_load(lua_State* lua) {
     lua_pop(lua, 1);
     Result<load::Program> program = object.program(name);
     if (!program) return fail(lua, program.error());
-    if (Result<void> ready = prepare(*program, spec); !ready) return fail(lua, ready.error());
+    if (Result<void> ready = prepare(*program, spec); !ready)
+      return fail(lua, ready.error());
     names.push_back(name);
   }
   return finish(lua, object.load(names));
@@ -189,7 +190,8 @@ int object_attach(lua_State* lua) {
     };
     if (auto pid = number("pid")) options.pid = static_cast<int>(*pid);
     if (auto cpu = number("cpu")) options.cpu = static_cast<int>(*cpu);
-    if (auto cookie = number("cookie")) options.cookie = static_cast<std::uint64_t>(*cookie);
+    if (auto cookie = number("cookie"))
+      options.cookie = static_cast<std::uint64_t>(*cookie);
     lua_getfield(lua, 4, "replace");
     options.replace = lua_toboolean(lua, -1);
     lua_pop(lua, 1);
@@ -267,12 +269,12 @@ int parse_spec(lua_State* lua) {
 }
 
 constexpr luaL_Reg kObjectMethods[] = {
-    {"programs", object_programs},     {"maps", object_maps},
-    {"variables", object_variables},   {"variable_memory", object_variable_memory},
-    {"layout", object_layout},         {"type_id", object_type_id},
-    {"load", object_load},             {"load_late", object_load_late},
-    {"loaded", object_loaded},         {"program_fd", object_program_fd},
-    {"attach", object_attach},         {nullptr, nullptr},
+    {"programs", object_programs},   {"maps", object_maps},
+    {"variables", object_variables}, {"variable_memory", object_variable_memory},
+    {"layout", object_layout},       {"type_id", object_type_id},
+    {"load", object_load},           {"load_late", object_load_late},
+    {"loaded", object_loaded},       {"program_fd", object_program_fd},
+    {"attach", object_attach},       {nullptr, nullptr},
 };
 
 constexpr luaL_Reg kLinkMethods[] = {

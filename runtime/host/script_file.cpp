@@ -14,11 +14,11 @@ namespace {
 
 /// Who but root, and the user that called sudo, may write `path`; nullopt: nobody.
 std::optional<std::string> foreign_writer(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   const char* sudo_user = std::getenv("SUDO_UID");
-  const bool callers_own =
-      sudo_user && status.st_uid == static_cast<uid_t>(std::strtoul(sudo_user, nullptr, 10));
+  const bool callers_own = sudo_user && status.st_uid == static_cast<uid_t>(std::strtoul(
+                                                             sudo_user, nullptr, 10));
   if (status.st_uid != 0 && !callers_own) return "user " + std::to_string(status.st_uid);
   // In a sticky folder (/tmp) others cannot replace a file that is not theirs.
   const bool sticky_folder = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX);
@@ -38,7 +38,8 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// host.script_warning(path) -> text | nil: root is about to run what others may have written.
+/// host.script_warning(path) -> text | nil: root is about to run what others may have
+/// written.
 int script_warning(lua_State* lua) {
   const char* path = luaL_checkstring(lua, 1);
   if (::geteuid() != 0) return 0;
@@ -46,7 +47,8 @@ int script_warning(lua_State* lua) {
   for (const std::string& place : {real, folder_of(real)}) {
     const std::optional<std::string> writer = foreign_writer(place);
     if (!writer) continue;
-    push(lua, place + " may have been written by " + *writer + ", and root is running it");
+    push(lua,
+         place + " may have been written by " + *writer + ", and root is running it");
     return 1;
   }
   return 0;
@@ -58,12 +60,13 @@ int real_folder(lua_State* lua) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {{"script_warning", script_warning},
-                                   {"real_folder", real_folder},
-                                   {nullptr, nullptr}};
+constexpr luaL_Reg kFunctions[] = {
+    {"script_warning", script_warning}, {"real_folder", real_folder}, {nullptr, nullptr}};
 
 }  // namespace
 
-void register_script_file(lua_State* lua) { luaL_register(lua, nullptr, kFunctions); }
+void register_script_file(lua_State* lua) {
+  luaL_register(lua, nullptr, kFunctions);
+}
 
 }  // namespace ebl::host

@@ -1,13 +1,15 @@
 #include "host/state.h"
 
-#include <lua.hpp>
+#include <fcntl.h>
 #include <unistd.h>
+#include <lua.hpp>
 
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
+#include "events/signals.h"
 #include "host/bindings.h"
 #include "host/embedded.h"
 #include "host/lua_value.h"
@@ -51,7 +53,8 @@ int load_embedded(lua_State* lua) {
   return 1;
 }
 
-/// table.insert(package.loaders, 2, load_embedded); and no look-ups in the current folder.
+/// table.insert(package.loaders, 2, load_embedded); and no look-ups in the current
+/// folder.
 void set_search_path(lua_State* lua) {
   lua_getglobal(lua, "package");
   lua_getfield(lua, -1, "loaders");
@@ -82,9 +85,8 @@ int gallery(lua_State* lua) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {{"error_metatable", error_metatable},
-                                   {"gallery", gallery},
-                                   {nullptr, nullptr}};
+constexpr luaL_Reg kFunctions[] = {
+    {"error_metatable", error_metatable}, {"gallery", gallery}, {nullptr, nullptr}};
 
 void push_settings(lua_State* lua, const Settings& settings) {
   lua_newtable(lua);
@@ -130,6 +132,14 @@ int run_protected(lua_State* lua) {
   return 1;
 }
 
+/// A map's descriptor must not take the place of a standard stream that the caller
+/// closed.
+void fill_standard_streams() {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = ::open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
 struct CloseState {
   void operator()(lua_State* lua) const { lua_close(lua); }
 };
@@ -167,6 +177,11 @@ int open_host(lua_State* lua) {
 }
 
 int run(const Settings& settings) {
+  fill_standard_streams();
+  if (Result<void> installed = events::install_signal_handlers(); !installed) {
+    std::fprintf(stderr, "ebpf-lua: %s\n", installed.error().message.c_str());
+    return exit_code(installed.error());
+  }
   // A pipe gets whole lines in large pieces; the loop flushes when it goes idle.
   if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, kOutputBytes);
   const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());

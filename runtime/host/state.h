@@ -12,7 +12,7 @@ namespace ebl::host {
 
 /// What the command line asked for.
 struct Settings {
-  std::string code;               ///< -e
+  std::string code;  ///< -e
   bool has_code = false;
   std::string script;             ///< SCRIPT, NAME or "-"
   std::vector<std::string> args;  ///< the script's own
@@ -22,8 +22,8 @@ struct Settings {
   bool verbose = false;
 };
 
-/// Runs what `settings` names, to its end, and returns the program's exit code. Every error is
-/// printed to stderr; everything attached is detached.
+/// Runs what `settings` names, to its end, and returns the program's exit code. Every
+/// error is printed to stderr; everything attached is detached.
 int run(const Settings& settings);
 
 /// "LuaJIT 2.1.0-beta3", "libbpf 1.1" …: one line each, for --version.

@@ -8,8 +8,8 @@
 namespace ebl::load {
 namespace {
 
-/// The program that libbpf was loading: "prog 'NAME': failed to load" or "…BPF program load
-/// failed".
+/// The program that libbpf was loading: "prog 'NAME': failed to load" or "…BPF program
+/// load failed".
 std::string quoted_after(std::string_view text, std::string_view prefix) {
   const std::size_t at = text.rfind(prefix);
   if (at == std::string_view::npos) return "";
@@ -42,20 +42,24 @@ Error load_error(const LoadFailure& failure) {
 
   if (has_relocation_failure(failure.libbpf_log + failure.verifier_log)) {
     error.code = Code::not_supported;
-    error.message = "program '" + program + "' reads a kernel field that this kernel lacks";
-    error.hint = "test for it first with bpf_core_field_exists(); -v names the relocation";
+    error.message =
+        "program '" + program + "' reads a kernel field that this kernel lacks";
+    error.hint =
+        "test for it first with bpf_core_field_exists(); -v names the relocation";
     error.detail += failure.verifier_log;
     return error;
   }
   const VerifierReason reason = verifier_reason(failure.verifier_log);
-  if (!program.empty() && !reason.reason.empty()) return refused_by_verifier(failure, program);
+  if (!program.empty() && !reason.reason.empty())
+    return refused_by_verifier(failure, program);
 
   const std::string what = !program.empty() ? "program '" + program + "'"
                            : !map.empty()   ? "map '" + map + "'"
                                             : "'" + failure.object + "'";
   if (failure.error_number == EPERM || failure.error_number == EACCES) {
     static constexpr std::array kNeeded = {Capability::bpf, Capability::perfmon};
-    Error refused = explain_permission(Stage::load, "load " + what, failure.error_number, kNeeded);
+    Error refused =
+        explain_permission(Stage::load, "load " + what, failure.error_number, kNeeded);
     refused.detail += failure.libbpf_log;
     return refused;
   }

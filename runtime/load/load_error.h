@@ -17,7 +17,8 @@ struct LoadFailure {
 };
 
 /// Code::verifier for a refused program, Code::not_permitted for a missing privilege,
-/// Code::not_supported where this kernel lacks the program or map kind, else Code::invalid.
+/// Code::not_supported where this kernel lacks the program or map kind, else
+/// Code::invalid.
 Error load_error(const LoadFailure& failure);
 
 /// The part of a verifier log that matters: the reason, the C line and where it stands.

@@ -9,8 +9,8 @@
 namespace ebl::load {
 namespace {
 
-// libbpf's print callback has no context argument: the innermost capture of the thread is the
-// only way to tell it where to write.
+// libbpf's print callback has no context argument: the innermost capture of the thread is
+// the only way to tell it where to write.
 thread_local LogCapture* current_capture = nullptr;
 
 }  // namespace
@@ -41,7 +41,9 @@ LogCapture::LogCapture() : outer_(current_capture) {
   libbpf_set_print(LogSink::print);
 }
 
-LogCapture::~LogCapture() { current_capture = outer_; }
+LogCapture::~LogCapture() {
+  current_capture = outer_;
+}
 
 std::string LogCapture::last_warning() const {
   std::string found;

@@ -5,8 +5,8 @@
 
 namespace ebl::load {
 
-/// While it lives, what libbpf prints on this thread is kept here instead of going to stderr.
-/// Captures nest; outside of any, libbpf is silent.
+/// While it lives, what libbpf prints on this thread is kept here instead of going to
+/// stderr. Captures nest; outside of any, libbpf is silent.
 class LogCapture {
  public:
   LogCapture();

@@ -10,7 +10,8 @@
 namespace ebl::load {
 namespace {
 
-/// Entries of one batch: large enough to make the system call cheap, small enough for the cache.
+/// Entries of one batch: large enough to make the system call cheap, small enough for the
+/// cache.
 constexpr std::uint32_t kBatch = 4096;
 constexpr std::size_t kBatchBytes = 4u << 20;
 // ENOTSUPP of the kernel, which no header of user space names.
@@ -33,7 +34,9 @@ int map_update(int fd, const void* key, const void* value, std::uint64_t flags) 
   return bpf_map_update_elem(fd, key, value, flags);
 }
 
-int map_delete(int fd, const void* key) noexcept { return bpf_map_delete_elem(fd, key); }
+int map_delete(int fd, const void* key) noexcept {
+  return bpf_map_delete_elem(fd, key);
+}
 
 int map_lookup_and_delete(int fd, const void* key, void* value) noexcept {
   return bpf_map_lookup_and_delete_elem(fd, key, value);
@@ -59,8 +62,9 @@ int MapCursor::next() noexcept {
 int MapCursor::next_batch() noexcept {
   std::uint32_t count = capacity_;
   std::vector<std::byte>& out = token_;
-  const int result = bpf_map_lookup_batch(fd_, started_ ? token_.data() : nullptr, out.data(),
-                                          keys_.data(), values_.data(), &count, nullptr);
+  const int result =
+      bpf_map_lookup_batch(fd_, started_ ? token_.data() : nullptr, out.data(),
+                           keys_.data(), values_.data(), &count, nullptr);
   if (result == 0) {
     started_ = true;
     return count ? static_cast<int>(count) : next_batch();
@@ -75,7 +79,8 @@ int MapCursor::next_batch() noexcept {
     values_.resize(std::size_t{capacity_} * value_size_);
     return next_batch();
   }
-  if (!started_ && (result == -EINVAL || result == -kNotSupportedByKernel || result == -EOPNOTSUPP)) {
+  if (!started_ &&
+      (result == -EINVAL || result == -kNotSupportedByKernel || result == -EOPNOTSUPP)) {
     single_ = true;
     return next_single();
   }
@@ -92,10 +97,11 @@ int MapCursor::next_single() noexcept {
   while (!finished_ && count < static_cast<int>(capacity_) && budget_-- > 0) {
     std::byte* key = keys_.data() + std::size_t(count) * key_size_;
     std::memcpy(key, upcoming_.data(), key_size_);
-    // The key after this one is asked for first: once this one is deleted, the kernel would
-    // begin again.
+    // The key after this one is asked for first: once this one is deleted, the kernel
+    // would begin again.
     if (bpf_map_get_next_key(fd_, key, upcoming_.data()) != 0) finished_ = true;
-    if (bpf_map_lookup_elem(fd_, key, values_.data() + std::size_t(count) * value_size_) == 0)
+    if (bpf_map_lookup_elem(fd_, key,
+                            values_.data() + std::size_t(count) * value_size_) == 0)
       count++;
   }
   if (budget_ == 0) finished_ = true;
@@ -128,6 +134,8 @@ std::string libbpf_version() {
          std::to_string(libbpf_minor_version());
 }
 
-int possible_cpus() { return libbpf_num_possible_cpus(); }
+int possible_cpus() {
+  return libbpf_num_possible_cpus();
+}
 
 }  // namespace ebl::load

@@ -1,6 +1,6 @@
-// Element operations on a map's file descriptor: the data plane. Every function returns 0 or
-// a negative errno (MapCursor::next: a count), never throws and allocates nothing after
-// construction.
+// Element operations on a map's file descriptor: the data plane. Every function returns 0
+// or a negative errno (MapCursor::next: a count), never throws and allocates nothing
+// after construction.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +19,13 @@ int map_update(int fd, const void* key, const void* value, std::uint64_t flags) 
 int map_delete(int fd, const void* key) noexcept;
 int map_lookup_and_delete(int fd, const void* key, void* value) noexcept;
 
-/// Reads a map in batches; where the kernel has no batch operation for the kind, key by key.
-/// Entries that are deleted meanwhile are skipped; ones added meanwhile may or may not come.
+/// Reads a map in batches; where the kernel has no batch operation for the kind, key by
+/// key. Entries that are deleted meanwhile are skipped; ones added meanwhile may or may
+/// not come.
 class MapCursor {
  public:
-  /// `value_size` is that of one read-out: for per-CPU kinds, the CPUs' values rounded up to
-  /// eight bytes each.
+  /// `value_size` is that of one read-out: for per-CPU kinds, the CPUs' values rounded up
+  /// to eight bytes each.
   MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
             std::uint32_t max_entries);
 

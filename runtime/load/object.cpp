@@ -79,7 +79,8 @@ void Object::collect_variables() {
     if (btf_->kind(id) != btf::Kind::data_section) continue;
     const std::string section(btf_->name(id));
     const bool constant = starts_section(section, ".rodata");
-    if (!constant && !starts_section(section, ".data") && !starts_section(section, ".bss"))
+    if (!constant && !starts_section(section, ".data") &&
+        !starts_section(section, ".bss"))
       continue;
     for (std::uint32_t i = 0; i < btf_->count(id); i++) {
       const btf::SectionVariable place = btf_->section_variable(id, i);
@@ -101,7 +102,8 @@ std::vector<Program> Object::programs() const {
   // A program that was loaded late lives in a later opening.
   for (Program& known : out)
     for (const Handle& late : late_) {
-      bpf_program* again = bpf_object__find_program_by_name(late.get(), known.name().c_str());
+      bpf_program* again =
+          bpf_object__find_program_by_name(late.get(), known.name().c_str());
       if (again && bpf_program__fd(again) >= 0)
         known = {.handle = again, .fd = bpf_program__fd(again)};
     }
@@ -121,13 +123,15 @@ Result<Program> Object::program(const std::string& name) const {
   error.hint = did_you_mean(name, names);
   if (error.hint.empty()) {
     error.hint = names.empty() ? "it has no programs" : "its programs are ";
-    for (std::size_t i = 0; i < names.size(); i++) error.hint += (i ? ", " : "") + names[i];
+    for (std::size_t i = 0; i < names.size(); i++)
+      error.hint += (i ? ", " : "") + names[i];
   }
   return error;
 }
 
 btf::TypeId Object::record_type_of(const std::string& map_name) const {
-  // The compiler keeps a variable `T *__ebl_record_MAP` for each map whose record it knows.
+  // The compiler keeps a variable `T *__ebl_record_MAP` for each map whose record it
+  // knows.
   const auto variable = btf_->find(btf::Kind::variable, "__ebl_record_" + map_name);
   if (!variable) return 0;
   const btf::TypeId pointer = btf_->resolve(btf_->target(*variable));
@@ -159,7 +163,8 @@ bpf_map* Object::section_map(const std::string& section) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, handle_.get()) {
     if (!bpf_map__is_internal(map)) continue;
-    // libbpf names them OBJECT.section with the object's name cut short, or by the section.
+    // libbpf names them OBJECT.section with the object's name cut short, or by the
+    // section.
     if (std::string_view(bpf_map__name(map)).ends_with(section)) return map;
   }
   return nullptr;

@@ -1,9 +1,9 @@
 // Object: one BPF object file, from open to the kernel.
 //
-// Life cycle (docs/api.md): open() parses, the kernel is not touched; load() creates every map
-// and loads the programs named, in one libbpf load. libbpf 1.1.2 cannot load one more program of
-// a loaded object, so load_late() opens the same bytes again with every map reused and
-// only that program's autoload on.
+// Life cycle (docs/api.md): open() parses, the kernel is not touched; load() creates
+// every map and loads the programs named, in one libbpf load. libbpf 1.1.2 cannot load
+// one more program of a loaded object, so load_late() opens the same bytes again with
+// every map reused and only that program's autoload on.
 //
 // Owned by one thread. Programs and maps are borrowed from it.
 #pragma once
@@ -24,8 +24,8 @@
 
 namespace ebl::load {
 
-/// A map as the object file declares it. `fd` is -1 before load. Type ids are of Object::btf();
-/// 0: the map has no BTF type there.
+/// A map as the object file declares it. `fd` is -1 before load. Type ids are of
+/// Object::btf(); 0: the map has no BTF type there.
 struct Map {
   std::string name;
   bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
@@ -51,9 +51,9 @@ struct Variable {
 
 class Object {
  public:
-  /// `elf` may be a libbpf-style object of any compiler. `name` appears in messages and in
-  /// the kernel's names. `btf_path` replaces the kernel's BTF for relocations when it is not
-  /// the kernel's own.
+  /// `elf` may be a libbpf-style object of any compiler. `name` appears in messages and
+  /// in the kernel's names. `btf_path` replaces the kernel's BTF for relocations when it
+  /// is not the kernel's own.
   static Result<Object> open(std::vector<std::byte> elf, const std::string& name,
                              const std::string& btf_path);
 
@@ -68,16 +68,16 @@ class Object {
   std::vector<Map> maps() const;
   const std::vector<Variable>& variables() const { return variables_; }
 
-  /// Memory of a variable: the initial value before load, the map itself after. Constants are
-  /// read-only after load. Null where the kernel cannot map the section.
+  /// Memory of a variable: the initial value before load, the map itself after. Constants
+  /// are read-only after load. Null where the kernel cannot map the section.
   std::byte* variable_memory(const Variable& variable);
 
   bool loaded() const { return loaded_; }
-  /// Creates all maps and loads these programs. REQUIRES: !loaded(). A verifier's refusal is
-  /// Code::verifier with the whole log as detail. After a failure the object is spent.
+  /// Creates all maps and loads these programs. REQUIRES: !loaded(). A verifier's refusal
+  /// is Code::verifier with the whole log as detail. After a failure the object is spent.
   Result<void> load(const std::vector<std::string>& program_names);
-  /// Loads one more program of a loaded object over the same maps; nothing to do when it is
-  /// loaded. `prepare` sees the program of the second opening before it is loaded.
+  /// Loads one more program of a loaded object over the same maps; nothing to do when it
+  /// is loaded. `prepare` sees the program of the second opening before it is loaded.
   Result<Program> load_late(const std::string& name,
                             const std::function<Result<void>(Program)>& prepare);
 

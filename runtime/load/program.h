@@ -1,4 +1,5 @@
-// Program: a borrowed view of one program of an object file, before or after it is loaded.
+// Program: a borrowed view of one program of an object file, before or after it is
+// loaded.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -7,8 +8,8 @@
 
 namespace ebl::load {
 
-/// Borrowed: valid while the Object that gave it lives. `handle` is never null; `fd` is -1
-/// until the program is loaded.
+/// Borrowed: valid while the Object that gave it lives. `handle` is never null; `fd` is
+/// -1 until the program is loaded.
 struct Program {
   bpf_program* handle = nullptr;
   int fd = -1;

@@ -28,16 +28,19 @@ std::string_view trim(std::string_view text) {
 /// Lines that only count or trace: statistics, register states, instructions, branches.
 bool is_trace_line(std::string_view line) {
   for (const std::string_view noise :
-       {"processed ", "verification time ", "stack depth ", "max_states", "from ", "func#",
-        "mark_precise", "last_idx", "regs=", "parent ", "arg#", "-- BEGIN", "-- END"})
+       {"processed ", "verification time ", "stack depth ", "max_states", "from ",
+        "func#", "mark_precise", "last_idx", "regs=", "parent ", "arg#", "-- BEGIN",
+        "-- END"})
     if (line.starts_with(noise)) return true;
   // "12: (85) call ..." and "12: R0=..." and "R1 type=..": the first two are traces, the
   // last is a reason ("R1 type=scalar expected=fp").
   const std::size_t digits = line.find_first_not_of("0123456789");
-  return digits != 0 && digits != std::string_view::npos && line.substr(digits).starts_with(":");
+  return digits != 0 && digits != std::string_view::npos &&
+         line.substr(digits).starts_with(":");
 }
 
-/// "; int x = *p; @ script.lua:12" -> its two parts. Kernels before 6.9 give the first only.
+/// "; int x = *p; @ script.lua:12" -> its two parts. Kernels before 6.9 give the first
+/// only.
 void read_source_line(std::string_view line, VerifierReason& out) {
   line = trim(line.substr(1));
   out.location = {};
@@ -47,8 +50,8 @@ void read_source_line(std::string_view line, VerifierReason& out) {
     const std::size_t colon = place.rfind(':');
     int number = 0;
     if (colon != std::string_view::npos &&
-        std::from_chars(place.data() + colon + 1, place.data() + place.size(), number).ec ==
-            std::errc()) {
+        std::from_chars(place.data() + colon + 1, place.data() + place.size(), number)
+                .ec == std::errc()) {
       out.location = {.file = std::string(place.substr(0, colon)), .line = number};
       line = trim(line.substr(0, at));
     }
@@ -62,37 +65,50 @@ struct Advice {
 };
 
 constexpr std::array kAdvice = {
-    Advice{"map_value_or_null", "a look-up may fail: test the pointer for NULL before it is used"},
-    Advice{"ringbuf_mem_or_null", "bpf_ringbuf_reserve may fail: test its result for NULL"},
+    Advice{"map_value_or_null",
+           "a look-up may fail: test the pointer for NULL before it is used"},
+    Advice{"ringbuf_mem_or_null",
+           "bpf_ringbuf_reserve may fail: test its result for NULL"},
     Advice{"_or_null'", "test the pointer for NULL before it is used"},
     Advice{"Unreleased reference",
-           "every path must release it: submit or discard the record, or call the release helper"},
+           "every path must release it: submit or discard the record, or call the "
+           "release helper"},
     Advice{"combined stack size",
-           "a program has 512 bytes of stack: keep big data in a per-CPU array of one entry"},
+           "a program has 512 bytes of stack: keep big data in a per-CPU array of one "
+           "entry"},
     Advice{"invalid indirect read from stack",
            "zero the whole structure first (= {}), padding included"},
-    Advice{"invalid read from stack", "initialise the variable on every path before it is read"},
+    Advice{"invalid read from stack",
+           "initialise the variable on every path before it is read"},
     Advice{"unbounded memory access",
-           "bound the length or index first, for example `i & 63` or `if (n > MAX) return 0`"},
+           "bound the length or index first, for example `i & 63` or `if (n > MAX) "
+           "return 0`"},
     Advice{"min value is negative", "make it unsigned, or refuse negative values first"},
-    Advice{"outside of the allowed memory range", "compare the index with the size before use"},
+    Advice{"outside of the allowed memory range",
+           "compare the index with the size before use"},
     Advice{"invalid access to packet",
            "compare the end of what is read with data_end before reading it"},
     Advice{"invalid mem access 'scalar'",
-           "a pointer read from the kernel must be read with BPF_CORE_READ or bpf_probe_read_kernel"},
+           "a pointer read from the kernel must be read with BPF_CORE_READ or "
+           "bpf_probe_read_kernel"},
     Advice{"invalid mem access 'inv'",
-           "a pointer read from the kernel must be read with BPF_CORE_READ or bpf_probe_read_kernel"},
+           "a pointer read from the kernel must be read with BPF_CORE_READ or "
+           "bpf_probe_read_kernel"},
     Advice{"cannot call GPL-restricted function",
-           "the text must declare a GPL-compatible licence: char LICENSE[] SEC(\"license\") = \"GPL\""},
+           "the text must declare a GPL-compatible licence: char LICENSE[] "
+           "SEC(\"license\") = \"GPL\""},
     Advice{"cannot call GPL only function",
-           "the text must declare a GPL-compatible licence: char LICENSE[] SEC(\"license\") = \"GPL\""},
+           "the text must declare a GPL-compatible licence: char LICENSE[] "
+           "SEC(\"license\") = \"GPL\""},
     Advice{"unknown func", "this kind of program cannot call that helper on this kernel"},
     Advice{"program of this type cannot use helper",
            "this kind of program cannot call that helper"},
-    Advice{"back-edge", "bound the loop with a constant, or use bpf_loop() (5.17 and later)"},
+    Advice{"back-edge",
+           "bound the loop with a constant, or use bpf_loop() (5.17 and later)"},
     Advice{"infinite loop detected", "bound the loop with a constant, or use bpf_loop()"},
     Advice{"BPF program is too large",
-           "the verifier gave up after a million instructions: shorten loops or use bpf_loop()"},
+           "the verifier gave up after a million instructions: shorten loops or use "
+           "bpf_loop()"},
     Advice{"R0 !read_ok", "the program must return a value on every path"},
     Advice{"leaks addr", "a kernel pointer may not be stored where user space reads it"},
     Advice{"At program exit", "return one of the values that this hook allows"},
@@ -115,7 +131,8 @@ VerifierReason verifier_reason(std::string_view log) {
 
 std::string verifier_hint(std::string_view reason) {
   for (const Advice& advice : kAdvice)
-    if (reason.find(advice.reason) != std::string_view::npos) return std::string(advice.hint);
+    if (reason.find(advice.reason) != std::string_view::npos)
+      return std::string(advice.hint);
   return "";
 }
 

@@ -15,8 +15,8 @@ TEST(Nearest, counts_edits_and_swaps_up_to_the_limit) {
 }
 
 TEST(Nearest, gives_the_nearest_first_and_each_once) {
-  const std::vector<std::string> names = {"vfs_write", "vfs_readv", "vfs_read", "vfs_read",
-                                          "tcp_sendmsg"};
+  const std::vector<std::string> names = {"vfs_write", "vfs_readv", "vfs_read",
+                                          "vfs_read", "tcp_sendmsg"};
   const std::vector<std::string> near = nearest("vfs_raed", names);
   ASSERT_GE(near.size(), 2u);
   EXPECT_EQ(near[0], "vfs_read");

@@ -22,9 +22,12 @@ class Builder {
     return *this;
   }
   std::vector<std::byte> bytes() const {
-    std::vector<std::uint32_t> file = {
-        0x0001eb9f, 24, 0, static_cast<std::uint32_t>(words_.size() * 4),
-        static_cast<std::uint32_t>(words_.size() * 4), static_cast<std::uint32_t>(strings_.size())};
+    std::vector<std::uint32_t> file = {0x0001eb9f,
+                                       24,
+                                       0,
+                                       static_cast<std::uint32_t>(words_.size() * 4),
+                                       static_cast<std::uint32_t>(words_.size() * 4),
+                                       static_cast<std::uint32_t>(strings_.size())};
     file.insert(file.end(), words_.begin(), words_.end());
     std::vector<std::byte> out(file.size() * 4 + strings_.size());
     std::memcpy(out.data(), file.data(), file.size() * 4);
@@ -50,7 +53,8 @@ TEST(Btf, reads_members_with_bit_fields_and_typedefs) {
   const auto low = builder.string("low");
   builder.record({unsigned_int, info(Kind::integer), 4, 32});
   builder.record({u32, info(Kind::type_definition), 1});
-  builder.record({event, info(Kind::structure, 2, true), 8, pid, 2, 0, low, 1, (3u << 24) | 32});
+  builder.record(
+      {event, info(Kind::structure, 2, true), 8, pid, 2, 0, low, 1, (3u << 24) | 32});
   const std::vector<std::byte> bytes = builder.bytes();
 
   Result<Btf> btf = Btf::parse(bytes);

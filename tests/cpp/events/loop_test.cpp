@@ -1,4 +1,5 @@
-// The loop on pipes, with a clock: pacing, time limits, signals. No kernel program is needed.
+// The loop on pipes, with a clock: pacing, time limits, signals. No kernel program is
+// needed.
 #include "events/loop.h"
 
 #include <gtest/gtest.h>

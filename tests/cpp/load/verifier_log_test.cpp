@@ -65,16 +65,18 @@ INSTANTIATE_TEST_SUITE_P(
         Remedy{"R1 unbounded memory access, make sure to bounds check", "bound"},
         Remedy{"R2 min value is negative, either use unsigned", "unsigned"},
         Remedy{"invalid access to packet, off=0 size=4, R1(id=0)", "data_end"},
-        Remedy{"cannot call GPL-restricted function from non-GPL compatible program", "GPL"},
+        Remedy{"cannot call GPL-restricted function from non-GPL compatible program",
+               "GPL"},
         Remedy{"infinite loop detected at insn 7", "bpf_loop"},
         Remedy{"BPF program is too large. Processed 1000001 insn", "million"}));
 
 TEST(LoadError, a_refusal_names_program_reason_and_line) {
-  const Error error = load_error({.object = "script",
-                                  .libbpf_log = "libbpf: prog 'on_exec': BPF program load "
-                                                "failed: Permission denied\n",
-                                  .verifier_log = kNullPointer,
-                                  .error_number = EACCES});
+  const Error error =
+      load_error({.object = "script",
+                  .libbpf_log = "libbpf: prog 'on_exec': BPF program load "
+                                "failed: Permission denied\n",
+                  .verifier_log = kNullPointer,
+                  .error_number = EACCES});
   EXPECT_EQ(error.code, Code::verifier);
   EXPECT_EQ(error.message,
             "the verifier refused program 'on_exec': R0 invalid mem access "
@@ -85,11 +87,11 @@ TEST(LoadError, a_refusal_names_program_reason_and_line) {
 }
 
 TEST(LoadError, a_missing_field_is_no_riddle) {
-  const Error error =
-      load_error({.object = "script",
-                  .libbpf_log = "libbpf: prog 'p': relo #1: failed to resolve CO-RE relocation "
-                                "<byte_off> [5] struct task_struct.nothing (0:1 @ offset 0)\n",
-                  .error_number = EINVAL});
+  const Error error = load_error(
+      {.object = "script",
+       .libbpf_log = "libbpf: prog 'p': relo #1: failed to resolve CO-RE relocation "
+                     "<byte_off> [5] struct task_struct.nothing (0:1 @ offset 0)\n",
+       .error_number = EINVAL});
   EXPECT_EQ(error.code, Code::not_supported);
   EXPECT_NE(error.message.find("kernel field"), std::string::npos);
 }
