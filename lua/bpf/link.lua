@@ -1,4 +1,6 @@
 -- Links: what is attached. The object owns them; dropping one from Lua detaches nothing.
+local errors = require "bpf.errors"
+
 local M = {}
 
 ---@class bpf.Link
@@ -21,9 +23,36 @@ function Link:close()
   self.owner:forget(self)
 end
 
---- {spec, attached}
+local function open(self)
+  if not self.handle then errors.misuse(("the link to %s is closed"):format(self.spec)) end
+  return self.handle
+end
+
+--- What the kernel says of it; `missed` counts the runs that it had to skip, where it tells.
+---@return {spec: string, id: integer, program_id: integer, missed: integer?}
 function Link:info()
-  return { spec = self.spec, attached = self.handle ~= nil }
+  local info = errors.check(open(self):info())
+  info.spec = self.spec
+  return info
+end
+
+--- Runs that the kernel had to skip, or nil where this kind or kernel does not count them.
+---@return integer?
+function Link:missed()
+  return self:info().missed
+end
+
+--- Keeps the attachment beyond the end of the program, as a file of a bpffs.
+---@param path string
+function Link:pin(path)
+  errors.check(open(self):pin(path))
+end
+
+--- Puts another program in place without a gap (xdp).
+---@param program bpf.Program
+function Link:update(program)
+  program:load()
+  errors.check(open(self):update(program.owner.handle, program.name))
 end
 
 function Link:__tostring()

@@ -96,6 +96,19 @@ function M.ksym(address, plain)
   return module ~= "" and ("%s [%s]"):format(name, module) or name
 end
 
+local user_symbols
+
+--- The symbol of an address in a process.
+---@param pid integer
+---@param address number|ffi.cdata*
+---@param lines boolean? also file and line, from debug information
+---@return {name: string, offset: integer, module: string, file: string?, line: integer?}?
+---@return bpf.Error? err
+function M.usym(pid, address, lines)
+  user_symbols = user_symbols or host.user_symbols()
+  return user_symbols:resolve(pid, bit.tohex(ffi.cast("uint64_t", address)), lines)
+end
+
 --- The kernel's own types.
 M.btf = {}
 

@@ -6,9 +6,13 @@
 #include "host/bindings.h"
 #include "host/lua_value.h"
 #include "symbols/kernel.h"
+#include "symbols/user.h"
 
 namespace ebl::host {
 namespace {
+
+constexpr const char* kSymbols = "user symbols";
+using SymbolsBox = Box<symbols::UserSymbols>;
 
 /// host.tracefs() -> mount point | nil, err. Mounts it where it is missing and we may.
 int tracefs(lua_State* lua) {
@@ -74,11 +78,40 @@ int ksym(lua_State* lua) {
   return 3;
 }
 
-constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
-                                   {"kernel_enumerator", enumerator},
-                                   {"kernel_layout", layout},
-                                   {"ksym", ksym},
-                                   {nullptr, nullptr}};
+/// host.user_symbols() -> a cache of processes' symbols
+int user_symbols(lua_State* lua) {
+  SymbolsBox::push(lua, symbols::UserSymbols(get_places(lua).symbolizer), kSymbols);
+  return 1;
+}
+
+/// symbols:resolve(pid, address in hexadecimal, lines) -> {name, offset, module, file,
+/// line} | nil, err
+int symbols_resolve(lua_State* lua) {
+  symbols::UserSymbols& known = SymbolsBox::open(lua, 1, kSymbols);
+  const int pid = static_cast<int>(luaL_checkinteger(lua, 2));
+  const std::uint64_t address = std::strtoull(luaL_checkstring(lua, 3), nullptr, 16);
+  Result<symbols::UserSymbol> found = known.resolve(pid, address, lua_toboolean(lua, 4));
+  if (!found) return fail(lua, found.error());
+  lua_createtable(lua, 0, 5);
+  set_field(lua, "name", found->name);
+  set_field(lua, "offset", static_cast<lua_Number>(found->offset));
+  set_field(lua, "module", found->module);
+  if (!found->file.empty()) {
+    set_field(lua, "file", found->file);
+    set_field(lua, "line", static_cast<lua_Number>(found->line));
+  }
+  return 1;
+}
+
+int symbols_close(lua_State* lua) {
+  SymbolsBox::check(lua, 1, kSymbols)->close();
+  return 0;
+}
+
+constexpr luaL_Reg kSymbolMethods[] = {{"resolve", symbols_resolve}, {nullptr, nullptr}};
+constexpr luaL_Reg kFunctions[] = {
+    {"tracefs", tracefs}, {"kernel_enumerator", enumerator}, {"kernel_layout", layout},
+    {"ksym", ksym},       {"user_symbols", user_symbols},    {nullptr, nullptr}};
 
 }  // namespace
 

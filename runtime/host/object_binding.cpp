@@ -223,6 +223,32 @@ int link_fd(lua_State* lua) {
   return 1;
 }
 
+/// link:pin(path) -> true | nil, err
+int link_pin(lua_State* lua) {
+  const attach::Link& link = LinkBox::open(lua, 1, kLink);
+  return finish(lua, link.pin(luaL_checkstring(lua, 2)));
+}
+
+/// link:update(object, program) -> true | nil, err. The program is loaded.
+int link_update(lua_State* lua) {
+  const attach::Link& link = LinkBox::open(lua, 1, kLink);
+  const load::Object& object = ObjectBox::open(lua, 2, kObject);
+  Result<load::Program> program = object.program(luaL_checkstring(lua, 3));
+  if (!program) return fail(lua, program.error());
+  return finish(lua, link.update(*program));
+}
+
+/// link:info() -> {id, program_id, missed?} | nil, err
+int link_info(lua_State* lua) {
+  Result<attach::LinkInfo> info = LinkBox::open(lua, 1, kLink).info();
+  if (!info) return fail(lua, info.error());
+  lua_createtable(lua, 0, 3);
+  set_field(lua, "id", info->id);
+  set_field(lua, "program_id", info->program_id);
+  if (info->missed) set_field(lua, "missed", static_cast<lua_Number>(*info->missed));
+  return 1;
+}
+
 int link_close(lua_State* lua) {
   LinkBox::check(lua, 1, kLink)->close();
   return 0;
@@ -277,8 +303,9 @@ constexpr luaL_Reg kObjectMethods[] = {
     {"attach", object_attach},       {nullptr, nullptr},
 };
 
-constexpr luaL_Reg kLinkMethods[] = {
-    {"spec", link_spec}, {"fd", link_fd}, {nullptr, nullptr}};
+constexpr luaL_Reg kLinkMethods[] = {{"spec", link_spec}, {"fd", link_fd},
+                                     {"pin", link_pin},   {"update", link_update},
+                                     {"info", link_info}, {nullptr, nullptr}};
 
 constexpr luaL_Reg kFunctions[] = {{"open", object_open},
                                    {"close_links", close_links},
@@ -289,6 +316,7 @@ constexpr luaL_Reg kFunctions[] = {{"open", object_open},
 }  // namespace
 
 void register_object(lua_State* lua) {
+  attach::register_sections();
   register_type(lua, kObject, kObjectMethods, object_close);
   register_type(lua, kLink, kLinkMethods, link_close);
   luaL_register(lua, nullptr, kFunctions);

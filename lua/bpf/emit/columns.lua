@@ -17,6 +17,7 @@ local M = {}
 ---@field unit string? in the header: LAT(us)
 ---@field format string|fun(value: any, row: any): string|nil for the text form only
 ---@field hidden boolean? in JSON and CSV only
+---@field text_only boolean? in the text form only
 
 ---@class bpf.Table
 local Table = {}
@@ -46,7 +47,8 @@ function M.new(out, declared)
     end
     local header = c.name:upper() .. (c.unit and "(" .. c.unit .. ")" or "")
     local numeric = c.unit or type(c.format) == "string" and c.format:find "[dufgx]$"
-    if not c.hidden or out.mode ~= "table" then
+    local left_out = out.mode == "table" and c.hidden or out.mode ~= "table" and c.text_only
+    if not left_out then
       columns[#columns + 1] = {
         header = header, key = c.key or snake(header), format = c.format, place = i,
         width = c.width or math.max(#header, 7), align = c.align or numeric and "right",
