@@ -116,6 +116,7 @@ constexpr luaL_Reg kFunctions[] = {
 }  // namespace
 
 void register_look_ups(lua_State* lua) {
+  register_type(lua, kSymbols, kSymbolMethods, symbols_close);
   luaL_register(lua, nullptr, kFunctions);
 }
 
