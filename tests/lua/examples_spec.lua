@@ -1,0 +1,99 @@
+--- Every example runs, and shows what it says it shows.
+local harness = require "harness"
+local support = require "support"
+local describe, it, expect = harness.describe, harness.it, harness.expect
+
+local HERE = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
+local EXAMPLES = HERE .. "../../examples/"
+
+--- Runs an example in the background while `event` (shell) runs again and again, until its
+--- output has a line that matches `pattern` or the time is over. Returns its whole output.
+local function watch(example, event, pattern)
+  return support.sh(([[
+    out=$(mktemp)
+    %s %s >"$out" 2>&1 &
+    example=$!
+    for _ in $(seq 200); do
+      { %s; } >/dev/null 2>&1
+      grep -qE %s "$out" && break
+      kill -0 $example || break
+      sleep 0.1
+    done
+    kill -INT $example
+    wait $example
+    code=$?
+    cat "$out"
+    rm -f "$out"
+    exit $code
+  ]]):format(support.quote(support.program), example, event, support.quote(pattern)))
+end
+
+local function file(name)
+  return support.quote(EXAMPLES .. name)
+end
+
+describe("example", function()
+  it("hello prints what bpf_printk wrote", function()
+    local result = watch(file "hello.lua", "/bin/true", "hello from pid [0-9]+")
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find "hello from pid %d+", result.out)
+  end)
+
+  it("pid_filter shows the programs of one process only", function()
+    local result = watch(file "pid_filter.lua" .. " $$", "/bin/echo mine; (/bin/false; :)",
+                         "/bin/echo")
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find "%d+%s+/bin/echo", result.out)
+    expect.truthy(not result.out:find "/bin/false", result.out)
+  end)
+
+  it("pid_filter asks for a process, and takes no text for one", function()
+    expect.equal(support.run(file "pid_filter.lua").code, 1)
+    expect.equal(support.run(file "pid_filter.lua" .. " nobody").code, 2)
+  end)
+
+  it("histogram counts the sizes that read returns", function()
+    local result = support.run("-d 1 " .. file "histogram.lua")
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find "bytes               : count     distribution", result.out)
+    expect.truthy(result.err:find "Tracing read", result.err)
+  end)
+
+  it("ringbuf sends failed processes and discards the others", function()
+    local result = watch(file "ringbuf.lua", "sh -c 'exit 7'; sh -c 'kill -9 $$'; true",
+                         " 9 .* sh$")
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find "PID     PPID    STATUS SIGNAL   AGE%(ms%) COMM",
+                  result.out)
+    expect.truthy(result.out:find "%d+%s+%d+%s+7%s+0%s+[%d.]+ sh", result.out)
+    expect.truthy(result.out:find "%d+%s+%d+%s+0%s+9%s+[%d.]+ sh", result.out)
+    expect.truthy(not result.out:find " 0%s+0%s+[%d.]+ %w", result.out)
+  end)
+
+  it("xdp_blocklist drops the packets of one address and counts them", function()
+    local result = support.sh(([[
+      set -e
+      ns=ebl-xdp-$$
+      trap 'ip netns del $ns' EXIT
+      ip netns add $ns
+      ip link add eblx0 type veth peer name eblx1 netns $ns
+      ip addr add 10.77.0.1/24 dev eblx0
+      ip link set eblx0 up
+      ip -n $ns addr add 10.77.0.2/24 dev eblx1
+      ip -n $ns link set eblx1 up
+      out=$(mktemp)
+      %s %s eblx0 10.77.0.2 >"$out" 2>&1 &
+      example=$!
+      for _ in $(seq 200); do
+        ip netns exec $ns bash -c 'echo hello >/dev/udp/10.77.0.1/9999' || true
+        grep -qE ': [1-9][0-9]* dropped' "$out" && break
+        sleep 0.1
+      done
+      kill -INT $example
+      wait $example
+      cat "$out"
+    ]]):format(support.quote(support.program), file "xdp_blocklist.lua"))
+    expect.truthy(result.out:find "10.77.0.2: [1-9]%d* dropped", result.out .. result.err)
+    expect.equal(result.code, 0)
+  end)
+end)
