@@ -3,7 +3,14 @@
 -- An error is a table {stage, code, message, hint?, detail?, location?} whose tostring is
 -- "place: message". The C++ side makes the same (runtime/base/error.h lists stages and
 -- codes).
+local ffi = require "ffi"
 local host = require "bpf.host"
+
+ffi.cdef [[
+const char *strerrorname_np(int number);
+const char *strerrordesc_np(int number);
+]]
+local C = ffi.C
 
 local M = {}
 
@@ -36,6 +43,10 @@ end
 
 local LIBRARY = "@ebpf-lua:"
 
+local function ours(text)
+  return text:sub(1, #LIBRARY - 1) == LIBRARY:sub(2)
+end
+
 --- The innermost function on the stack that is not ours: the script's.
 ---@return table? info as of debug.getinfo(…, "Sl")
 function M.caller()
@@ -65,9 +76,10 @@ end
 --- many are left.
 local function script_traceback()
   local lines, kept = {}, { "stack traceback:" }
-  for line in debug.traceback("", 3):gmatch("\t([^\n]+)") do lines[#lines + 1] = line end
+  for line in debug.traceback("", 3):gmatch("\t([^\n]+)") do
+    lines[#lines + 1] = line
+  end
   for place, line in ipairs(lines) do
-    local function ours(text) return text and text:sub(1, #LIBRARY - 1) == LIBRARY:sub(2) end
     local caller = lines[place + 1]
     local called_by_us = line:match("^%[C%]") and (not caller or ours(caller))
     if not ours(line) and not called_by_us then kept[#kept + 1] = "\t" .. line end
@@ -80,16 +92,30 @@ end
 ---@return any
 function M.with_traceback(value)
   if type(value) == "string" then
-    local defect = value:sub(1, #LIBRARY - 1) == LIBRARY:sub(2) -- ours, not the script's
-    return M.new { stage = "script", code = "invalid", message = value,
-                   detail = defect and debug.traceback("", 2):sub(2) or script_traceback(),
-                   hint = defect and "this is a defect of ebpf-lua: please report it" or nil }
+    if not ours(value) then
+      return M.new { stage = "script", code = "invalid", message = value,
+                     detail = (script_traceback()) }
+    end
+    return M.new { stage = "script", code = "internal", message = value,
+                   hint = "this is a defect of ebpf-lua: please report it",
+                   detail = debug.traceback("", 2):sub(2) }
   end
   if M.is(value) and value.stage == "script" and not value.detail then
     local text, frames = script_traceback()
     if frames > 1 then value.detail = text end -- one frame is the place in the message
   end
   return value
+end
+
+--- The name and the text of an errno value, positive or negative.
+---@param number integer
+---@return string name "ENOENT"
+---@return string text "No such file or directory"
+function M.errno(number)
+  number = math.abs(number)
+  local name, text = C.strerrorname_np(number), C.strerrordesc_np(number)
+  return name ~= nil and ffi.string(name) or tostring(number),
+         text ~= nil and ffi.string(text) or "unknown error"
 end
 
 --- The first value, or raises the error that stands second: `check(handle:load(...))`.

@@ -8,8 +8,6 @@ local decode = require "bpf.decode"
 
 ffi.cdef [[
 const char *inet_ntop(int family, const void *address, char *text, uint32_t size);
-const char *strerrorname_np(int number);
-const char *strerrordesc_np(int number);
 struct ebl_passwd { char *name; char *password; uint32_t uid; uint32_t gid; };
 struct ebl_passwd *getpwuid(uint32_t uid);
 ]]
@@ -46,12 +44,7 @@ end
 ---@param number integer
 ---@return string name "ENOENT"
 ---@return string text "No such file or directory"
-function M.errno(number)
-  number = math.abs(number)
-  local name, text = C.strerrorname_np(number), C.strerrordesc_np(number)
-  return name ~= nil and ffi.string(name) or tostring(number),
-         text ~= nil and ffi.string(text) or "unknown error"
-end
+M.errno = errors.errno
 
 --- The login name of a user id; the id as text where there is none.
 ---@param uid integer

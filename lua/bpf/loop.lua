@@ -23,8 +23,8 @@ local running = false
 local told = false -- bpf.poll() has returned "interrupt"
 M.output_closed = false
 
---- Raised to end the program quietly: nobody reads its output any more, or a script goes on
---- polling after Ctrl-C.
+--- Raised to end the program quietly: nobody reads its output any more, or a script goes
+--- on polling after Ctrl-C.
 M.ENDED = setmetatable({}, { __tostring = function() return "the program ends" end })
 
 local function open()
@@ -129,18 +129,30 @@ local function run_timers()
   end
 end
 
+---@param number integer errno
+---@return bpf.Error
+function M.write_error(number)
+  local reason = ("%s (%s)"):format(errors.errno(number))
+  return errors.new { stage = "read", code = "io",
+                      message = "cannot write to standard output: " .. reason }
+end
+
 --- Writes what print has buffered. A closed pipe ends the run.
+---@return bpf.Error? err why it cannot be written
 function M.flush()
-  if C.ebl_flush() == -EPIPE then
-    M.output_closed = true
-    stopping = stopping or "stop"
-  end
+  local result = C.ebl_flush()
+  if result == 0 then return nil end
+  if result ~= -EPIPE then return M.write_error(-result) end
+  M.output_closed = true
+  stopping = stopping or "stop"
+  return nil
 end
 
 local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
 
 local function turn(timeout)
-  M.flush()
+  local unwritten = M.flush()
+  if unwritten then error(unwritten, 0) end
   if stopping then return 0 end
   local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
   local count = C.ebl_loop_wait(pointer, limit, ready, ROOM)
@@ -204,7 +216,7 @@ function M.run(seconds)
   end
   if running then
     errors.misuse("bpf.run is running already",
-                  "in a handler, bpf.poll(ms) handles other events and bpf.stop() ends the run")
+                  "in a handler, bpf.poll(ms) handles events and bpf.stop() ends the run")
   end
   open()
   compiler.stop()
@@ -216,8 +228,8 @@ function M.run(seconds)
   return why
 end
 
---- Handles what is there within `milliseconds`. Ctrl-C ends it early; a script that does not look
---- at the second result is ended by its next poll.
+--- Handles what is there within `milliseconds`. Ctrl-C ends it early; a script that does
+--- not look at the second result is ended by its next poll.
 ---@param milliseconds number? default 0
 ---@return integer handled number of events
 ---@return "interrupt"|"stop"|nil why it returned early

@@ -7,7 +7,7 @@ local object = require "bpf.object"
 local output = require "bpf.output"
 local plan = require "bpf.plan"
 
-local USAGE_EXIT = 2
+local ENOENT = 2
 
 local function say(text)
   C.ebl_flush()
@@ -17,7 +17,9 @@ end
 --- Prints an uncaught error as the user should see it. `verbose` adds the whole texts.
 local function report(err, verbose)
   if not errors.is(err) then
-    say("ebpf-lua: " .. tostring(err))
+    local meta = type(err) == "table" and getmetatable(err)
+    local shown = type(err) == "table" and not (meta and meta.__tostring) or err == nil
+    say("ebpf-lua: " .. (shown and "the error value is a " .. type(err) or tostring(err)))
     return 1
   end
   if err.code == "compile" and err.detail then
@@ -33,18 +35,23 @@ local function report(err, verbose)
   return err.exit_code
 end
 
---- Detaches everything and writes what is buffered. Returns false when the output is
---- closed.
-local function shut_down()
+--- Detaches everything and writes what is buffered. Returns the exit code: `code`, or 1
+--- where that was success and the output cannot be written.
+local function shut_down(code)
   object.close_all()
-  if C.ebl_flush() ~= 0 then loop.output_closed = true end
+  local unwritten = loop.flush()
+  if not unwritten then return code end
+  local failure = report(unwritten)
+  return (code == nil or code == 0 or code == true) and failure or code
 end
 
+--- Whether `path` can be read as a file; if not, why, where there is something.
 local function is_file(path)
-  local file = io.open(path, "rb")
-  local readable = file and file:read(0) ~= nil or file and file:seek("end") == 0
-  if file then file:close() end
-  return readable
+  local file, why, number = io.open(path, "rb")
+  if not file then return false, number ~= ENOENT and why or nil end
+  local readable = file:read(0) ~= nil or file:seek("end") == 0
+  file:close()
+  return readable, not readable and path .. ": it is a folder" or nil
 end
 
 local function usage(message, hint)
@@ -56,14 +63,15 @@ end
 local function find_script(name)
   local gallery = host.gallery()
   if name:find("/", 1, true) or name:match("%.lua$") then
-    if is_file(name) then
+    local found, why = is_file(name)
+    if found then
       local warning = host.script_warning(name)
       if warning then say("ebpf-lua: warning: " .. warning) end
       return name
     end
     local of_gallery = gallery .. "/" .. name
     if not name:find("/", 1, true) and is_file(of_gallery) then return of_gallery end
-    usage(("no script '%s'"):format(name))
+    usage(why and "cannot read script " .. why or ("no script '%s'"):format(name))
   end
   local path = ("%s/%s.lua"):format(gallery, name)
   if is_file(path) then return path end
@@ -106,9 +114,13 @@ end
 
 local function install_globals(exit)
   print = output.print -- luacheck: ignore 121
+  io.write = output.write -- luacheck: ignore 122
   os.exit = function(code) -- luacheck: ignore 122
-    shut_down()
-    exit(code)
+    local kind = type(code)
+    if kind ~= "nil" and kind ~= "number" and kind ~= "boolean" then
+      errors.misuse(("os.exit takes a number or a boolean, got a %s"):format(kind))
+    end
+    exit(shut_down(code))
   end
 end
 
@@ -116,7 +128,7 @@ local function run_script(settings)
   local chunk, name = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
-  chunk(unpack(settings.args))
+  return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
 end
 
 ---@param settings table {code?, script?, args, duration?, json, csv, verbose}
@@ -126,8 +138,6 @@ return function(settings)
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
   local code = 0
-  if not ok and err ~= output.CLOSED then code = report(err, settings.verbose) end
-  shut_down()
-  if loop.output_closed and code ~= USAGE_EXIT then return 0 end
-  return code
+  if not ok and err ~= loop.ENDED then code = report(err, settings.verbose) end
+  return shut_down(code)
 end

@@ -2,32 +2,35 @@
 -- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
 local emit = require "bpf.emit"
-local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local lines = require "bpf.lines"
 
 local M = {}
-
--- Raised when nobody reads standard output any more: the program ends quietly.
-local CLOSED = setmetatable({}, {
-  __tostring = function() return "standard output is closed" end,
-})
 
 local settings = loop.settings
 local EPIPE = 32
 
 local stdout = { is_tty = C.ebl_output_is_terminal() ~= 0 }
 
+local function closed()
+  loop.output_closed = true
+  loop.stop()
+  error(loop.ENDED, 0)
+end
+
 function stdout:write(text) -- luacheck: ignore 212
   local result = C.ebl_write(text, #text)
-  if result == 0 then return end
-  if result == -EPIPE then
-    loop.output_closed = true
-    loop.stop()
-    error(CLOSED, 0)
-  end
-  local message = ("cannot write to standard output, errno %d"):format(-result)
-  error(errors.new { stage = "read", code = "io", message = message }, 0)
+  if result == -EPIPE then closed() end
+  if result ~= 0 then error(loop.write_error(-result), 0) end
+end
+
+local io_write = io.write
+
+--- io.write, which ends the program too when nobody reads its output.
+local function write(...)
+  local done, why, number = io_write(...)
+  if not done and number == EPIPE and io.output() == io.stdout then closed() end
+  return done, why, number
 end
 
 local made, made_mode
@@ -80,4 +83,4 @@ end
 --- Calls `fn(line)` for each line of standard input while the loop runs.
 M.each_line = lines.of_input
 
-return { api = M, print = M.print, CLOSED = CLOSED }
+return { api = M, print = M.print, write = write }

@@ -113,22 +113,27 @@ function M.of(options)
   local caller = errors.caller()
   local plan = { constants = options.constants or {}, flags = options.cflags or {},
                  compile_only = options.load == false, line = 1 }
-  for i, flag in ipairs(plan.flags) do
-    if type(flag) ~= "string" then
-      errors.misuse(("bpf.load: cflags[%d] is a %s, not a string"):format(i, type(flag)))
+  for i, flag in pairs(plan.flags) do
+    if type(i) ~= "number" or type(flag) ~= "string" then
+      errors.misuse(("bpf.load: cflags takes a list of strings, got a %s at %s")
+                    :format(type(flag), tostring(i)))
     end
   end
   if options.source then
     plan.kind, plan.text = "source", options.source
     plan.file, plan.line = locate(options.source, caller)
     plan.directory = script_folder(caller) or ""
-    plan.name = object_name(options, plan.file:match("^<") and "script" or plan.file)
+    plan.name = object_name(options, caller and caller.source:match("^@(.*)") or "script")
     return plan
   end
   local path, folder = options.file, script_folder(caller)
   if path:sub(1, 1) ~= "/" and folder then path = folder .. "/" .. path end
   plan.text = read_file(path)
   plan.kind = plan.text:sub(1, 4) == "\127ELF" and "object" or "file"
+  if plan.kind == "file" and path:match("%.o$") then
+    errors.misuse(("%s is not a compiled object: it is not an ELF file"):format(path),
+                  "make one with clang --target=bpf -g -O2 -c, or load the .c file")
+  end
   plan.file, plan.directory = path, folder_of(path)
   plan.name = object_name(options, path)
   return plan

@@ -36,6 +36,9 @@ function M.new(object)
     end
   end
   local function find(name)
+    if not object.handle then
+      errors.misuse(("object '%s' is closed"):format(object.name))
+    end
     local entry = entries[name]
     if entry then return entry end
     errors.misuse(("no variable '%s' in '%s'"):format(tostring(name), object.name),
@@ -57,7 +60,7 @@ function M.new(object)
                       "pass it in bpf.load{ constants = { ... } }, or drop the const")
       end
       local set, root = type_of(object, entry)
-      set:write(root)(memory_of(object, entry), value, name)
+      set:write(root)(memory_of(object, entry), value, ("variable '%s'"):format(name))
     end,
   })
 end

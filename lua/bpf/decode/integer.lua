@@ -5,6 +5,7 @@
 
 local ffi = require "ffi"
 local misuse = require "bpf.decode.misuse"
+local nearest = require "bpf.nearest"
 
 local M = {}
 
@@ -238,7 +239,12 @@ function M.with_names(integer, type_)
     end,
     store = function(p, v, where, ...)
       if type(v) == "string" then
-        v = values[v] or v
+        local value = values[v]
+        if not value and not v:find "^%s*[-+]?%d" then
+          misuse(("%s%s has no '%s'; %s"):format(M.prefix(where), type_.label, v,
+                 nearest.hint(v, nearest.keys(values), "names")))
+        end
+        v = value or v
       end
       store(p, v, where)
     end,
