@@ -6,8 +6,8 @@ local describe, it, expect = harness.describe, harness.it, harness.expect
 local HERE = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local EXAMPLES = HERE .. "../../examples/"
 
---- Runs an example in the background while `event` (shell) runs again and again, until its
---- output has a line that matches `pattern` or the time is over. Returns its whole output.
+--- Runs an example in the background while `event` (shell) runs again and again, until
+--- its output has a line that matches `pattern`. Returns its whole output.
 local function watch(example, event, pattern)
   return support.sh(([[
     out=$(mktemp)
@@ -40,8 +40,8 @@ describe("example", function()
   end)
 
   it("pid_filter shows the programs of one process only", function()
-    local result = watch(file "pid_filter.lua" .. " $$", "/bin/echo mine; (/bin/false; :)",
-                         "/bin/echo")
+    local event = "/bin/echo mine; (/bin/false; :)"
+    local result = watch(file "pid_filter.lua" .. " $$", event, "/bin/echo")
     expect.equal(result.code, 0)
     expect.truthy(result.out:find "%d+%s+/bin/echo", result.out)
     expect.truthy(not result.out:find "/bin/false", result.out)
@@ -55,13 +55,13 @@ describe("example", function()
   it("histogram counts the sizes that read returns", function()
     local result = support.run("-d 1 " .. file "histogram.lua")
     expect.equal(result.code, 0)
-    expect.truthy(result.out:find "bytes               : count     distribution", result.out)
+    expect.truthy(result.out:find "bytes               : count ", result.out)
     expect.truthy(result.err:find "Tracing read", result.err)
   end)
 
   it("ringbuf sends failed processes and discards the others", function()
-    local result = watch(file "ringbuf.lua", "sh -c 'exit 7'; sh -c 'kill -9 $$'; true",
-                         " 9 .* sh$")
+    local event = "sh -c 'exit 7'; sh -c 'kill -9 $$'; true"
+    local result = watch(file "ringbuf.lua", event, " 9 .* sh$")
     expect.equal(result.code, 0)
     expect.truthy(result.out:find "PID     PPID    STATUS SIGNAL   AGE%(ms%) COMM",
                   result.out)
