@@ -18,10 +18,19 @@ namespace {
 /// Adds what the text leaves out, after it has been parsed and before code is generated.
 class Completion : public clang::ASTConsumer {
  public:
-  explicit Completion(clang::ASTConsumer& code) : code_(code) {}
+  Completion(clang::ASTConsumer& code, const KernelSource& kernel, bool& has_generated)
+      : code_(code), kernel_(kernel), has_generated_(has_generated) {}
 
   void HandleTranslationUnit(clang::ASTContext& context) override {
-    if (context.getDiagnostics().hasErrorOccurred()) return;
+    clang::DiagnosticsEngine& diagnostics = context.getDiagnostics();
+    if (diagnostics.hasErrorOccurred()) return;
+    if (kernel_.text_redefines_a_type()) {
+      // An error ends the compile before the back end; compile_text() then tries again.
+      diagnostics.Report(diagnostics.getCustomDiagID(
+          clang::DiagnosticsEngine::Error, "a type of the kernel is defined by a macro"));
+      return;
+    }
+    has_generated_ = true;
     RetainedVariables variables(context, code_);
     for (const auto& [map, type] : record_types(context))
       variables.add_type("__ebl_record_" + map, type);
@@ -34,6 +43,8 @@ class Completion : public clang::ASTConsumer {
 
  private:
   clang::ASTConsumer& code_;
+  const KernelSource& kernel_;
+  bool& has_generated_;
 };
 
 /// Clang knows printf, log and index as functions, which would hide kernel names and
@@ -83,7 +94,7 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
       clang::EmitObjAction::CreateASTConsumer(instance, file);
   if (!code) return nullptr;
   std::vector<std::unique_ptr<clang::ASTConsumer>> consumers;
-  consumers.push_back(std::make_unique<Completion>(*code));
+  consumers.push_back(std::make_unique<Completion>(*code, *kernel_, has_generated_));
   consumers.push_back(std::move(code));
   return std::make_unique<clang::MultiplexConsumer>(std::move(consumers));
 }

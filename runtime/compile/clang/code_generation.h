@@ -13,12 +13,17 @@ class CodeGeneration : public clang::EmitObjAction {
   explicit CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel)
       : kernel_(std::move(kernel)) {}
 
+  /// Whether the text was accepted and code was generated from it. If not, the text may
+  /// be compiled once more in this process: LLVM's back end has not run.
+  bool has_generated() const { return has_generated_; }
+
  protected:
   std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance& instance,
                                                         llvm::StringRef file) override;
 
  private:
   llvm::IntrusiveRefCntPtr<KernelSource> kernel_;
+  bool has_generated_ = false;
 };
 
 }  // namespace ebl::compile

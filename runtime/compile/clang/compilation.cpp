@@ -80,20 +80,16 @@ void explain(CompilationOutput& out, const Diagnostics& diagnostics, KernelBtf& 
   out.hint = kernel.problem().hint;
 }
 
-}  // namespace
-
-CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
-  const auto invocation = parse_arguments(
-      front_end_arguments(scan_text(input.text), input.arguments, input.directories));
-  auto files = llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories);
-
-  clang::IgnoringDiagConsumer ignored;
-  Session scan(*invocation, input, files, ignored);
-  const Tags own_tags = defined_tags(scan.instance());
-
+/// One run of clang over the text. `words`: see SourceFileSystem.
+CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
+                          const clang::CompilerInvocation& invocation,
+                          const Tags& own_tags, const llvm::StringSet<>* words,
+                          bool& has_generated) {
   CompilationOutput out;
-  Diagnostics diagnostics(invocation->getDiagnosticOpts());
-  Session session(*invocation, input, files, diagnostics);
+  clang::CompilerInvocation options(invocation);
+  Diagnostics diagnostics(options.getDiagnosticOpts());
+  auto files = llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, words);
+  Session session(options, input, files, diagnostics);
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
   auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
@@ -102,7 +98,32 @@ CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input)
   out.diagnostics = diagnostics.text();
   out.files_read = files->files_read();
   if (!out.ok) explain(out, diagnostics, kernel, *source);
+  has_generated = action.has_generated();
   return out;
+}
+
+}  // namespace
+
+CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
+  const TextTraits traits = scan_text(input.text);
+  const auto invocation =
+      parse_arguments(front_end_arguments(traits, input.arguments, input.directories));
+  bool has_generated = false;
+  // Nearly every text defines its types in plain sight and names its helpers. Then it
+  // needs no run of the preprocessor ahead, and few declarations of helpers: a third of
+  // the time until code is generated. Any error, and a type that a macro defines, take
+  // the long way, whose diagnostics know all names.
+  if (!traits.reads_files) {
+    CompilationOutput out =
+        attempt(kernel, input, *invocation, traits.tags, &traits.words, has_generated);
+    if (has_generated) return out;
+  }
+  clang::IgnoringDiagConsumer ignored;
+  Session scan(*invocation, input,
+               llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, nullptr),
+               ignored);
+  const Tags own_tags = defined_tags(scan.instance());
+  return attempt(kernel, input, *invocation, own_tags, nullptr, has_generated);
 }
 
 }  // namespace ebl::compile

@@ -57,11 +57,20 @@ class MemoryFile : public vfs::File {
 
 }  // namespace
 
-SourceFileSystem::SourceFileSystem(std::span<const std::string> directories) {
+SourceFileSystem::SourceFileSystem(std::span<const std::string> directories,
+                                   const llvm::StringSet<>* words)
+    : words_(words) {
   for (const std::string& path : directories) {
     UniqueFd fd(open_beneath(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY, 0));
     if (fd) roots_.push_back({path.ends_with('/') ? path : path + "/", std::move(fd)});
   }
+}
+
+std::optional<std::string> SourceFileSystem::served(const std::string& path) const {
+  std::optional<std::string> text = served_header(path);
+  if (text && words_ && path.ends_with("/bpf_helper_defs.h"))
+    text = select_helpers(*text, *words_);
+  return text;
 }
 
 llvm::ErrorOr<UniqueFd> SourceFileSystem::open_allowed(const std::string& path,
@@ -81,7 +90,7 @@ llvm::ErrorOr<UniqueFd> SourceFileSystem::open_allowed(const std::string& path,
 
 llvm::ErrorOr<vfs::Status> SourceFileSystem::status(const llvm::Twine& twine) {
   const std::string path = twine.str();
-  if (const auto text = served_header(path))
+  if (const auto text = served(path))
     return status_of(path, memory_id(path), text->size(),
                      llvm::sys::fs::file_type::regular_file);
   if (path == "/" || path == "." || path.empty() || (path + "/").starts_with(kMemory)) {
@@ -107,7 +116,7 @@ llvm::ErrorOr<std::unique_ptr<vfs::File>> SourceFileSystem::openFileForRead(
   const std::string path = twine.str();
   llvm::ErrorOr<vfs::Status> status = this->status(twine);
   if (!status) return status.getError();
-  if (auto text = served_header(path))
+  if (auto text = served(path))
     return std::make_unique<MemoryFile>(*status, std::move(*text));
   if (!status->isRegularFile()) return error_of(EISDIR);
   const llvm::ErrorOr<UniqueFd> fd = open_allowed(path, O_RDONLY);

@@ -10,6 +10,7 @@
 // Everything else does not exist or is refused.
 #pragma once
 
+#include <llvm/ADT/StringSet.h>
 #include <llvm/Support/VirtualFileSystem.h>
 
 #include <optional>
@@ -24,8 +25,11 @@ namespace ebl::compile {
 
 class SourceFileSystem : public llvm::vfs::FileSystem {
  public:
-  /// `directories` are absolute; one that cannot be opened is as if it were empty.
-  explicit SourceFileSystem(std::span<const std::string> directories);
+  /// `directories` are absolute; one that cannot be opened is as if it were empty. Where
+  /// `words` is not null, bpf_helper_defs.h has only the helpers that are among them or
+  /// that our and libbpf's headers use: declaring all 211 takes a tenth of a compile.
+  SourceFileSystem(std::span<const std::string> directories,
+                   const llvm::StringSet<>* words);
 
   /// Absolute paths of what was read from disk.
   const std::set<std::string>& files_read() const { return files_read_; }
@@ -45,13 +49,19 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
     std::string path;
     UniqueFd fd;
   };
+  std::optional<std::string> served(const std::string& path) const;
   llvm::ErrorOr<UniqueFd> open_allowed(const std::string& path, unsigned flags);
 
   std::vector<Root> roots_;
   std::set<std::string> files_read_;
+  const llvm::StringSet<>* words_;
 };
 
 /// Text of a header that is served from memory; nullopt when `path` is none.
 std::optional<std::string> served_header(std::string_view path);
+
+/// The text of bpf_helper_defs.h without the helpers that are neither in `words` nor used
+/// by the served headers themselves.
+std::string select_helpers(llvm::StringRef definitions, const llvm::StringSet<>& words);
 
 }  // namespace ebl::compile

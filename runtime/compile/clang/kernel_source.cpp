@@ -114,6 +114,19 @@ bool KernelSource::LookupUnqualified(clang::LookupResult& result, clang::Scope*)
   return true;
 }
 
+bool KernelSource::text_redefines_a_type() const {
+  auto redefines = [this](auto& self, const clang::DeclContext* scope) -> bool {
+    for (const clang::Decl* declaration : scope->decls()) {
+      const auto* record = llvm::dyn_cast<clang::RecordDecl>(declaration);
+      if (!record || !record->isThisDeclarationADefinition()) continue;
+      if (record->getLocation().isValid() && owner(record)) return true;
+      if (record->getLocation().isValid() && self(self, record)) return true;
+    }
+    return false;
+  };
+  return redefines(redefines, context_->getTranslationUnitDecl());
+}
+
 void KernelSource::CompleteType(clang::TagDecl* tag) {
   auto* record = llvm::dyn_cast<clang::RecordDecl>(tag->getCanonicalDecl());
   if (!record) return;

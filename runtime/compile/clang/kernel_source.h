@@ -32,6 +32,10 @@ class KernelSource : public clang::ExternalSemaSource {
   /// Names that were looked for and are nowhere: with no BTF, these explain an error.
   const llvm::StringSet<>& missing() const { return missing_; }
 
+  /// Whether the text has given a body to a type that was taken from BTF before: its tag
+  /// was missing among own_tags, and what has been made since is wrong.
+  bool text_redefines_a_type() const;
+
   void InitializeSema(clang::Sema& sema) override { sema_ = &sema; }
   void ForgetSema() override { sema_ = nullptr; }
   bool LookupUnqualified(clang::LookupResult& result, clang::Scope* scope) override;

@@ -71,27 +71,78 @@ Tags defined_tags(clang::CompilerInstance& instance) {
   return action.take();
 }
 
+namespace {
+
+/// Collects the traits of raw tokens, one after the other.
+class TextScanner {
+ public:
+  void take(const Token& token) {
+    const llvm::StringRef word =
+        token.is(tok::raw_identifier) ? token.getRawIdentifier() : llvm::StringRef();
+    if (!word.empty()) traits_.words.insert(word);
+    directive(token, word);
+    tag(token, word);
+  }
+  TextTraits finish() { return std::move(traits_); }
+
+ private:
+  enum class Directive { none, hash, include, define };
+  enum class Tag { none, keyword, named };
+
+  void directive(const Token& token, llvm::StringRef word) {
+    if (token.is(tok::hash) && token.isAtStartOfLine()) {
+      directive_ = Directive::hash;
+      return;
+    }
+    const Directive before = std::exchange(directive_, Directive::none);
+    if (before == Directive::hash) {
+      if (word == "include" || word == "include_next" || word == "import") {
+        traits_.has_include = true;
+        directive_ = Directive::include;
+      } else if (word == "define") {
+        directive_ = Directive::define;
+      }
+    } else if (before == Directive::include && token.is(tok::string_literal)) {
+      const llvm::StringRef name(token.getLiteralData(), token.getLength());
+      if (name != "\"vmlinux.h\"") traits_.reads_files = true;
+    } else if (before == Directive::define && word.starts_with("__TARGET_ARCH_")) {
+      traits_.sets_target = true;
+    }
+  }
+
+  void tag(const Token& token, llvm::StringRef word) {
+    if (word == "struct" || word == "union" || word == "enum") {
+      tag_ = Tag::keyword;
+    } else if (tag_ == Tag::keyword && !word.empty()) {
+      tag_ = Tag::named;
+      name_ = word;
+    } else {
+      if (tag_ == Tag::named && token.isOneOf(tok::l_brace, tok::colon))
+        traits_.tags.insert(name_);
+      tag_ = Tag::none;
+    }
+  }
+
+  TextTraits traits_;
+  Directive directive_ = Directive::none;
+  Tag tag_ = Tag::none;
+  llvm::StringRef name_;
+};
+
+}  // namespace
+
 TextTraits scan_text(std::string_view text) {
-  TextTraits traits;
   clang::LangOptions options;
   const std::string terminated(text);
   clang::Lexer lexer(clang::SourceLocation(), options, terminated.data(),
                      terminated.data(), terminated.data() + terminated.size());
+  TextScanner scanner;
   Token token;
-  auto word = [&] {
-    lexer.LexFromRawLexer(token);
-    return token.is(tok::raw_identifier) ? token.getRawIdentifier() : llvm::StringRef();
-  };
   do {
     lexer.LexFromRawLexer(token);
-    if (!token.is(tok::hash) || !token.isAtStartOfLine()) continue;
-    const llvm::StringRef directive = word();
-    if (directive == "include" || directive == "include_next" || directive == "import")
-      traits.has_include = true;
-    if (directive == "define" && word().starts_with("__TARGET_ARCH_"))
-      traits.sets_target = true;
+    scanner.take(token);
   } while (token.isNot(tok::eof));
-  return traits;
+  return scanner.finish();
 }
 
 }  // namespace ebl::compile

@@ -24,10 +24,13 @@ Tags defined_tags(std::span<const clang::Token> tokens);
 /// Preprocesses `instance`'s input and looks there.
 Tags defined_tags(clang::CompilerInstance& instance);
 
-/// What is told from the text as written, before any flag is set.
+/// What is told from the text as written, its macros not expanded.
 struct TextTraits {
   bool has_include = false;  ///< it has an #include: it gets no preamble
+  bool reads_files = false;  ///< it includes something in quotes that is not vmlinux.h
   bool sets_target = false;  ///< it defines __TARGET_ARCH_something itself
+  Tags tags;                 ///< that it gives a body
+  llvm::StringSet<> words;   ///< all its identifiers
 };
 
 TextTraits scan_text(std::string_view text);

@@ -1,4 +1,6 @@
 // Which header names are answered from memory, and with what.
+#include <llvm/ADT/StringExtras.h>
+
 #include <algorithm>
 #include <array>
 
@@ -68,6 +70,48 @@ std::optional<std::string> served_header(std::string_view path) {
   }
   if (path.starts_with("/ebl/")) return embedded(path.substr(5));
   return std::nullopt;
+}
+
+namespace {
+
+/// The helper that a line of bpf_helper_defs.h declares: static long (*bpf_x)(...) = ...
+llvm::StringRef helper_of(llvm::StringRef line) {
+  if (!line.starts_with("static ")) return {};
+  llvm::StringRef name = line.split("(*").second.ltrim();
+  name.consume_front("const ");
+  return name.take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+/// All words of the served headers but bpf_helper_defs.h that could be helpers.
+llvm::StringSet<> words_of_headers() {
+  llvm::StringSet<> words;
+  for (const EmbeddedHeader& header : embedded_headers()) {
+    if (header.path.ends_with("bpf_helper_defs.h")) continue;
+    llvm::StringRef rest(header.text);
+    for (std::size_t at; (at = rest.find("bpf_")) != llvm::StringRef::npos;) {
+      rest = rest.substr(at);
+      const llvm::StringRef word =
+          rest.take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
+      words.insert(word);
+      rest = rest.substr(word.size());
+    }
+  }
+  return words;
+}
+
+}  // namespace
+
+std::string select_helpers(llvm::StringRef definitions, const llvm::StringSet<>& words) {
+  const llvm::StringSet<> used = words_of_headers();
+  std::string out;
+  while (!definitions.empty()) {
+    llvm::StringRef line;
+    std::tie(line, definitions) = definitions.split('\n');
+    const llvm::StringRef helper = helper_of(line);
+    if (helper.empty() || words.contains(helper) || used.contains(helper))
+      out.append(line).push_back('\n');
+  }
+  return out;
 }
 
 }  // namespace ebl::compile
