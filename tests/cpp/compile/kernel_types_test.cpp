@@ -1,4 +1,6 @@
 // Kernel types taken from BTF: their shapes, and the text's own types beside them.
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "harness.h"
@@ -192,6 +194,68 @@ TEST(OwnTypes, DefinedByAMacro) {
       "DEFINE(sock);\n" +
       program("struct sock *s = (void *)ctx->args[0]; return s->mine;"));
   EXPECT_FALSE(object.relocates_member("mine"));
+}
+
+TEST(OwnTypes, AHelperWhoseNameIsPutTogether) {
+  object_of("#define CALL(name) bpf_##name()\n" +
+            program("return CALL(get_smp_processor_id);"));
+}
+
+/// The bytes of a module's BTF: struct ebl_module_thing { int first; struct task_struct
+/// *task; }
+std::string module_btf(const btf::Btf& kernel, std::uint32_t kernel_strings) {
+  const std::string strings("\0ebl_module_thing\0first\0task", 30);
+  const std::uint32_t end = kernel.type_count();
+  const std::uint32_t types[] = {
+      kernel_strings + 1,
+      4u << 24 | 2,
+      16,  // the struct
+      kernel_strings + 18,
+      *kernel.find(btf::Kind::integer, "int"),
+      0,  // first
+      kernel_strings + 24,
+      end + 1,
+      64,  // task
+      0,
+      2u << 24,
+      *kernel.find(btf::Kind::structure, "task_struct"),  // the pointer
+  };
+  const btf_header header{.magic = BTF_MAGIC,
+                          .version = 1,
+                          .hdr_len = sizeof(btf_header),
+                          .type_len = sizeof(types),
+                          .str_off = sizeof(types),
+                          .str_len = static_cast<std::uint32_t>(strings.size())};
+  return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) +
+         std::string(reinterpret_cast<const char*>(types), sizeof(types)) + strings;
+}
+
+TEST(KernelTypes, OfModulesToo) {
+  const std::filesystem::path directory = testing::TempDir() + "ebl_modules";
+  std::filesystem::create_directories(directory);
+  std::ifstream file("/sys/kernel/btf/vmlinux", std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  btf_header header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  Result<btf::Btf> kernel = btf::Btf::from_file("/sys/kernel/btf/vmlinux");
+  ASSERT_TRUE(kernel.ok());
+  std::ofstream(directory / "vmlinux", std::ios::binary) << bytes;
+  std::ofstream(directory / "ebl_module", std::ios::binary)
+      << module_btf(*kernel, header.str_len);
+
+  Options options = test_options();
+  options.btf_path = directory / "vmlinux";
+  Result<Compiler> compiler = Compiler::start(options);
+  ASSERT_TRUE(compiler.ok());
+  Result<Output> output = compiler->compile(
+      {.text = program("struct ebl_module_thing *t = (void *)ctx->args[0];"
+                       "return BPF_CORE_READ(t, first) + BPF_CORE_READ(t, task, pid);"),
+       .name = "test.c"});
+  std::filesystem::remove_all(directory);
+  ASSERT_TRUE(output.ok()) << output.error().detail;
+  EXPECT_EQ(Object(*output).relocated_types(),
+            (std::set<std::string>{"bpf_raw_tracepoint_args", "ebl_module_thing",
+                                   "task_struct"}));
 }
 
 TEST(NoBtf, IsAnErrorOnlyWhereAKernelTypeIsNeeded) {
