@@ -1,6 +1,6 @@
 -- Stage 1, plan: what bpf.load was asked for, checked, as one plain table.
 local errors = require "bpf.errors"
-local nearest = require "bpf.nearest"
+local option_table = require "bpf.options"
 
 local M = {}
 
@@ -37,26 +37,6 @@ local function read_file(path)
   file:close()
   if not text then errors.misuse(("cannot read %s: not a file"):format(path)) end
   return text
-end
-
-local function check_options(options)
-  if type(options) ~= "table" then
-    errors.misuse("bpf.load takes a table: bpf.load{ source = [[ ... ]] }")
-  end
-  for key, value in pairs(options) do
-    local wanted = OPTIONS[key]
-    if not wanted then
-      errors.misuse(("bpf.load has no option '%s'"):format(tostring(key)),
-                    nearest.hint(tostring(key), nearest.keys(OPTIONS), "options"))
-    end
-    if type(value) ~= wanted then
-      errors.misuse(("bpf.load: option '%s' takes a %s, got a %s"):format(key, wanted,
-                    type(value)))
-    end
-  end
-  if (options.source == nil) == (options.file == nil) then
-    errors.misuse("bpf.load takes exactly one of 'source' and 'file'")
-  end
 end
 
 --- The line of `script` on which `text` stands, the last one at or before the call.
@@ -109,7 +89,10 @@ end
 ---@param options bpf.LoadOptions
 ---@return bpf.Plan
 function M.of(options)
-  check_options(options)
+  option_table.check("bpf.load", options, OPTIONS)
+  if (options.source == nil) == (options.file == nil) then
+    errors.misuse("bpf.load takes exactly one of 'source' and 'file'")
+  end
   local caller = errors.caller()
   local plan = { constants = options.constants or {}, flags = options.cflags or {},
                  compile_only = options.load == false, line = 1 }

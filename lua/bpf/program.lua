@@ -2,7 +2,7 @@
 local host = require "bpf.host"
 local errors = require "bpf.errors"
 local link = require "bpf.link"
-local nearest = require "bpf.nearest"
+local option_table = require "bpf.options"
 
 local M = {}
 
@@ -26,24 +26,6 @@ end
 local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
                          replace = "boolean" }
 
-local function check_options(options)
-  if options == nil then return end
-  if type(options) ~= "table" then
-    errors.misuse("program:attach takes a table of options second")
-  end
-  for key, value in pairs(options) do
-    local wanted = ATTACH_OPTIONS[key]
-    if not wanted then
-      errors.misuse(("program:attach has no option '%s'"):format(tostring(key)),
-                    nearest.hint(tostring(key), nearest.keys(ATTACH_OPTIONS), "options"))
-    end
-    if type(value) ~= wanted then
-      errors.misuse(("program:attach: option '%s' takes a %s, got a %s")
-                    :format(key, wanted, type(value)))
-    end
-  end
-end
-
 --- Attaches to `spec`, or to the hook that its SEC() names. Loads it first where needed.
 ---@param spec string?
 ---@param options {pid: integer?, cpu: integer?, cookie: integer?, replace: boolean?}?
@@ -52,7 +34,9 @@ function Program:attach(spec, options)
   if spec ~= nil and type(spec) ~= "string" then
     errors.misuse('program:attach takes a probe such as "tracepoint:sched:sched_switch"')
   end
-  check_options(options)
+  if options ~= nil then
+    option_table.check("program:attach", options, ATTACH_OPTIONS)
+  end
   if not spec and not self.hook then
     errors.misuse(("program '%s' names no hook: SEC(\"%s\")")
                   :format(self.name, self.section),

@@ -170,6 +170,7 @@ int open_host(lua_State* lua) {
   luaL_register(lua, nullptr, kFunctions);
   register_compiler(lua);
   register_object(lua);
+  register_link(lua);
   register_events(lua);
   register_script_file(lua);
   register_look_ups(lua);

@@ -1,0 +1,27 @@
+-- Tables of named options, checked: unknown names and wrong types are the caller's misuse.
+local errors = require "bpf.errors"
+local nearest = require "bpf.nearest"
+
+local M = {}
+
+---@param call string the function that takes them, for the message
+---@param options any
+---@param types table<string, string> the Lua type of each option
+function M.check(call, options, types)
+  if type(options) ~= "table" then
+    errors.misuse(("%s takes a table of options, got a %s"):format(call, type(options)))
+  end
+  for key, value in pairs(options) do
+    local wanted = types[key]
+    if not wanted then
+      errors.misuse(("%s has no option '%s'"):format(call, tostring(key)),
+                    nearest.hint(tostring(key), nearest.keys(types), "options"))
+    end
+    if type(value) ~= wanted then
+      errors.misuse(("%s: option '%s' takes a %s, got a %s")
+                    :format(call, key, wanted, type(value)))
+    end
+  end
+end
+
+return M

@@ -1,0 +1,15 @@
+// The userdata that more than one binding handles.
+#pragma once
+
+#include "attach/link.h"
+#include "host/lua_value.h"
+#include "load/object.h"
+
+namespace ebl::host {
+
+inline constexpr const char* kObject = "bpf object";
+inline constexpr const char* kLink = "bpf link";
+using ObjectBox = Box<load::Object>;
+using LinkBox = Box<attach::Link>;
+
+}  // namespace ebl::host
