@@ -28,15 +28,17 @@ local function open(self)
   return self.handle
 end
 
---- What the kernel says of it; `missed` counts the runs that it had to skip, where it tells.
----@return {spec: string, id: integer, program_id: integer, missed: integer?}
+--- What the kernel says of it; `missed` counts the runs that it had to skip, where it
+--- tells.
+---@return table info {spec, id, program_id, missed?}
 function Link:info()
   local info = errors.check(open(self):info())
   info.spec = self.spec
   return info
 end
 
---- Runs that the kernel had to skip, or nil where this kind or kernel does not count them.
+--- Runs that the kernel had to skip, or nil where this kind or kernel does not count
+--- them.
 ---@return integer?
 function Link:missed()
   return self:info().missed

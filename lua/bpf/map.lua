@@ -9,8 +9,8 @@ local C = require "bpf.ffi_api"
 local decode = require "bpf.decode"
 local errors = require "bpf.errors"
 local events = require "bpf.events"
+local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
-local percpu = require "bpf.percpu"
 
 local M = {}
 
@@ -21,7 +21,6 @@ local Map = {}
 
 local ENOENT, EEXIST, E2BIG, EPERM, EINVAL = 2, 17, 7, 1, 22
 local FLAGS = { any = 0, noexist = 1, exist = 2 }
-local PER_CPU = { percpu_hash = true, percpu_array = true, lru_percpu_hash = true }
 local BUFFERS = { ringbuf = true, perf_event_array = true }
 local ARRAYS = { array = true, percpu_array = true }
 -- Pages of a perf buffer on each CPU.
@@ -40,16 +39,6 @@ local function type_error(self, what)
                 BUFFERS[self.type] and "read its events with :each(fn) or :read(n)")
 end
 
---- A codec for a BTF type, or for plain bytes where the map has none.
-local function codec(self, type_id, size)
-  if type_id and type_id ~= 0 then
-    local layout = errors.check(self.owner.handle:layout(type_id))
-    return decode.new(layout.types), layout.root
-  end
-  local is_int = size == 1 or size == 2 or size == 4 or size == 8
-  return decode.new({ { kind = is_int and "int" or "opaque", size = size } }), 1
-end
-
 --- Descriptor, codecs and scratch memory: made at the first use, which also loads the
 --- object.
 local function open(self)
@@ -61,16 +50,12 @@ local function open(self)
   rawset(self, "map_fd", entry.fd)
   rawset(self, "opened", true)
   if BUFFERS[self.type] then return self end
-  local set, root = codec(self, entry.value_type, entry.value_size)
-  local values = { size = entry.value_size, own = set:own(root), write = set:write(root) }
-  if PER_CPU[self.type] then values = percpu.codec(set, root, C.ebl_possible_cpus()) end
+  local keys, values = map_codec.of(self.owner.handle, entry)
   rawset(self, "values", values)
   rawset(self, "value", ffi.new("uint8_t[?]", math.max(values.size, 8)))
-  if entry.key_size > 0 then
-    set, root = codec(self, entry.key_type, entry.key_size)
-    rawset(self, "keys", { size = entry.key_size, own = set:own(root),
-                           write = set:write(root) })
-    rawset(self, "key", ffi.new("uint8_t[?]", math.max(entry.key_size, 8)))
+  if keys then
+    rawset(self, "keys", keys)
+    rawset(self, "key", ffi.new("uint8_t[?]", math.max(keys.size, 8)))
   end
   return self
 end

@@ -1,4 +1,5 @@
--- Tables of named options, checked: unknown names and wrong types are the caller's misuse.
+-- Tables of named options, checked: unknown names and wrong types are the caller's
+-- misuse.
 local errors = require "bpf.errors"
 local nearest = require "bpf.nearest"
 
