@@ -24,8 +24,7 @@ function Link:close()
 end
 
 local function open(self)
-  if not self.handle then errors.misuse(("the link to %s is closed"):format(self.spec)) end
-  return self.handle
+  return self.handle or errors.misuse(("the link to %s is closed"):format(self.spec))
 end
 
 --- What the kernel says of it; `missed` counts the runs that it had to skip, where it
