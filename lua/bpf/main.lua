@@ -113,8 +113,7 @@ local function load_script(settings)
 end
 
 local function install_globals(exit)
-  print = output.print -- luacheck: ignore 121
-  io.write = output.write -- luacheck: ignore 122
+  output.install()
   os.exit = function(code) -- luacheck: ignore 122
     local kind = type(code)
     if kind ~= "nil" and kind ~= "number" and kind ~= "boolean" then

@@ -2,6 +2,7 @@
 -- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
 local emit = require "bpf.emit"
+local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local lines = require "bpf.lines"
 
@@ -24,13 +25,31 @@ function stdout:write(text) -- luacheck: ignore 212
   if result ~= 0 then error(loop.write_error(-result), 0) end
 end
 
-local io_write = io.write
+local file_write = io.stdout.write
 
---- io.write, which ends the program too when nobody reads its output.
-local function write(...)
-  local done, why, number = io_write(...)
-  if not done and number == EPIPE and io.output() == io.stdout then closed() end
-  return done, why, number
+--- file:write, which on standard output ends the program too when nobody reads it. Not
+--- Lua's own there: a compiled trace that sees it fail does it again, and that succeeds,
+--- because stdio has thrown the text away.
+local function write(file, ...)
+  if file ~= io.stdout then return file_write(file, ...) end
+  for place = 1, select("#", ...) do
+    local value = select(place, ...)
+    if type(value) ~= "string" and type(value) ~= "number" then
+      errors.misuse(("write takes strings and numbers, got a %s"):format(type(value)))
+    end
+    local text = tostring(value)
+    local result = C.ebl_write(text, #text)
+    if result == -EPIPE then closed() end
+    if result ~= 0 then return nil, (select(2, errors.errno(result))), -result end
+  end
+  return true
+end
+
+--- Puts print, io.write and file:write in the place of Lua's own.
+local function install()
+  print = M.print -- luacheck: ignore 121
+  getmetatable(io.stdout).__index.write = write
+  io.write = function(...) return write(io.output(), ...) end -- luacheck: ignore 122
 end
 
 local made, made_mode
@@ -83,4 +102,4 @@ end
 --- Calls `fn(line)` for each line of standard input while the loop runs.
 M.each_line = lines.of_input
 
-return { api = M, print = M.print, write = write }
+return { api = M, install = install }

@@ -183,8 +183,10 @@ int run(const Settings& settings) {
     std::fprintf(stderr, "ebpf-lua: %s\n", installed.error().message.c_str());
     return exit_code(installed.error());
   }
+  // glibc ignores the size where it is to find the memory itself; exit() still uses it.
+  static char output[kOutputBytes];
   // A pipe gets whole lines in large pieces; the loop flushes when it goes idle.
-  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, kOutputBytes);
+  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, output, _IOFBF, kOutputBytes);
   const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
   if (!state) {
     std::fputs("ebpf-lua: not enough memory\n", stderr);

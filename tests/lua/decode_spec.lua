@@ -144,7 +144,7 @@ describe("enums", function()
     expect.equal(get():name "wide", "TOP")
     put { state = 3 }
     expect.equal(get():name "state", nil)
-    expect.error("enum state has no 'BUSSY'; did you mean 'BUSY'?", put, { state = "BUSSY" })
+    expect.error("has no 'BUSSY'; did you mean 'BUSY'?", put, { state = "BUSSY" })
     expect.error("no field 'stat' in struct task", get().name, get(), "stat")
   end)
 end)
