@@ -23,8 +23,9 @@ std::shared_ptr<clang::CompilerInvocation> parse_arguments(
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   auto invocation = std::make_shared<clang::CompilerInvocation>();
   clang::IgnoringDiagConsumer ignored;
-  const auto diagnostics = clang::CompilerInstance::createDiagnostics(
-      new clang::DiagnosticOptions, &ignored, false);
+  const auto options = llvm::makeIntrusiveRefCnt<clang::DiagnosticOptions>();
+  const auto diagnostics =
+      clang::CompilerInstance::createDiagnostics(options.get(), &ignored, false);
   clang::CompilerInvocation::CreateFromArgs(*invocation, pointers, *diagnostics);
   invocation->getFrontendOpts().Inputs.clear();
   return invocation;
@@ -44,7 +45,8 @@ class Session {
     copy->getCodeGenOpts().MainFileName = input.name;
     instance_.setInvocation(std::move(copy));
     instance_.createDiagnostics(&diagnostics, false);
-    instance_.setFileManager(new clang::FileManager(clang::FileSystemOptions(), files));
+    instance_.setFileManager(
+        new clang::FileManager(clang::FileSystemOptions(), std::move(files)));
   }
 
   clang::CompilerInstance& instance() { return instance_; }

@@ -1,6 +1,9 @@
 #include "predefined_names.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <bit>
 #include <iterator>
 
 namespace ebl::compile {
@@ -47,6 +50,11 @@ constexpr Integer kIntegers[] = {
 }  // namespace
 
 std::optional<PredefinedConstant> predefined_constant(std::string_view name) {
+  // The programs run on this machine, and its page size is not in BTF.
+  if (name == "PAGE_SIZE") return constant_of(::sysconf(_SC_PAGESIZE));
+  if (name == "PAGE_SHIFT")
+    return constant_of(
+        std::countr_zero(static_cast<unsigned long>(::sysconf(_SC_PAGESIZE))));
   const auto* found = std::ranges::find(kConstants, name, &Constant::name);
   if (found == std::end(kConstants)) return std::nullopt;
   return found->constant;
