@@ -119,7 +119,7 @@ local function install_globals(exit)
     if kind ~= "nil" and kind ~= "number" and kind ~= "boolean" then
       errors.misuse(("os.exit takes a number or a boolean, got a %s"):format(kind))
     end
-    exit(shut_down(code))
+    exit(shut_down(code), true)
   end
 end
 

@@ -204,7 +204,8 @@ TEST(OwnTypes, AHelperWhoseNameIsPutTogether) {
 /// The bytes of a module's BTF: struct ebl_module_thing { int first; struct task_struct
 /// *task; }
 std::string module_btf(const btf::Btf& kernel, std::uint32_t kernel_strings) {
-  const std::string strings("\0ebl_module_thing\0first\0task", 30);
+  static constexpr char kStrings[] = "\0ebl_module_thing\0first\0task";
+  const std::string strings(kStrings, sizeof(kStrings));
   const std::uint32_t end = kernel.type_count();
   const std::uint32_t types[] = {
       kernel_strings + 1,

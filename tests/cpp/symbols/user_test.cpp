@@ -20,7 +20,7 @@ namespace named {
 __attribute__((noinline, used)) int target(int value) {
   return value + 7;
 }
-const int target_line = __LINE__ - 2;  // the statement: gcc gives it the first code
+const int target_line = __LINE__ - 2;  // the statement; without optimization, the brace
 }  // namespace named
 
 namespace {
@@ -38,7 +38,7 @@ TEST(UserSymbols, names_a_function_of_this_program_with_its_line) {
   EXPECT_EQ(symbol->offset, 1u);
   EXPECT_EQ(symbol->module, std::filesystem::read_symlink("/proc/self/exe"));
   EXPECT_TRUE(symbol->file.ends_with("user_test.cpp")) << symbol->file;
-  EXPECT_EQ(symbol->line, named::target_line);
+  EXPECT_NEAR(symbol->line, named::target_line, 1);
   const Result<UserSymbol> again = symbols.resolve(::getpid(), target);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->name, symbol->name);
