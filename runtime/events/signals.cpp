@@ -61,7 +61,12 @@ Result<void> install_signal_handlers() {
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  for (const int number : kEndingSignals) ::sigaction(number, &action, nullptr);
+  for (const int number : kEndingSignals) {
+    struct sigaction before {};
+    ::sigaction(number, &action, &before);
+    if (number == SIGHUP && before.sa_handler == SIG_IGN)  // nohup(1)
+      ::sigaction(number, &before, nullptr);
+  }
   // Not SIG_IGN, which the commands that a script runs would inherit.
   action.sa_handler = [](int) {};
   ::sigaction(SIGPIPE, &action, nullptr);

@@ -85,8 +85,8 @@ describe("a script", function()
       support.sh("chmod 666 " .. path)
       local result = run(path)
       expect.equal(result.out, "1\n")
-      expect.equal(result.err, ("ebpf-lua: warning: %s may have been written by everybody,"
-        .. " and root is running it\n"):format(path))
+      expect.equal(result.err, ("ebpf-lua: warning: %s may have been written by "
+        .. "everybody, and root is running it\n"):format(path))
       support.sh(("chmod 644 %s; chown 65534 %s"):format(path, path))
       expect.truthy(run(path).err:find("written by user 65534", 1, true), run(path).err)
       support.sh(("chown 0 %s; chmod 777 %s"):format(path, folder))

@@ -1,0 +1,190 @@
+--- Signals: Ctrl-C and its like end a run in good order, a second one ends a script that
+--- does not listen, SIGKILL leaves nothing behind.
+local kernel_state = require "kernel_state"
+local program = require "program"
+local support = require "support"
+
+local quote = support.quote
+
+local PROBE = [[
+local bpf = require "bpf"
+local obj = bpf.load { source = %s }
+obj:attach()
+]]
+local COUNTER = "[[u64 calls; SEC(\"tracepoint/syscalls/sys_enter_getppid\") "
+  .. "int sig_spec_probe(void *ctx) { __sync_fetch_and_add(&calls, 1); return 0; }]]"
+local ATTACHED = PROBE:format(COUNTER)
+local READY = 'io.stderr:write("ready\\n")\n'
+
+--- Runs a script in the background of a shell, waits until it says "ready" on standard
+--- error, then runs `commands`, in which $P is its process; last, waits for it.
+---@param before string? a command that starts it: nohup, timeout
+local function run_and(script, commands, before)
+  local result
+  program.with_files({ ["script.lua"] = script }, function(folder)
+    result = support.sh(([[
+      cd %s
+      %s %s script.lua >out 2>err &
+      P=$!
+      for i in $(seq 400); do grep -q ready err && break; sleep 0.05; done
+      alive() { kill -0 $1 2>/dev/null; }
+      gone() { for i in $(seq 200); do alive $1 || return 0; sleep 0.05; done; return 1; }
+      %s
+      wait $P; code=$?
+      cat out; cat err >&2
+      exit $code
+    ]]):format(folder, before or "", quote(support.program), commands))
+  end)
+  return result
+end
+
+local RUN = ATTACHED .. READY .. [[
+local why = bpf.run(60)
+print(why, obj.variables.calls >= 0)
+]]
+
+describe("a first signal", function()
+  for _, name in ipairs { "INT", "TERM", "HUP" } do
+    it("SIG" .. name .. " ends bpf.run() and the script goes on: exit code 0", function()
+      local result = run_and(RUN, "kill -" .. name .. " $P")
+      expect.equal(result.out, "interrupt\ttrue\n")
+      expect.equal(result.code, 0)
+      expect.equal(kernel_state.programs("sig_spec_probe"), 0)
+    end)
+  end
+
+  it("is one request when it comes to the process and to its group", function()
+    local result = run_and(RUN, "kill -INT $P; kill -INT $P")
+    expect.equal(result.out, "interrupt\ttrue\n")
+    expect.equal(result.code, 0)
+  end)
+
+  it("ends bpf.poll(), and the next poll ends a script that goes on", function()
+    local poll = READY .. "local bpf = require 'bpf'\nwhile true do %s end"
+    local told = run_and(poll:format("local _, why = bpf.poll(60000) "
+      .. "if why then print(why) break end"), "kill -INT $P")
+    expect.equal(told.out, "interrupt\n")
+    expect.equal(told.code, 0)
+    local deaf = run_and(poll:format("print(bpf.poll(60000))"), "kill -INT $P")
+    expect.equal(deaf.out, "0\tinterrupt\n")
+    expect.equal(deaf.err, "ready\n")
+    expect.equal(deaf.code, 0)
+  end)
+
+  it("before bpf.run() is answered by it", function()
+    local result = run_and(READY .. [[
+      local bpf, clock = require "bpf", os.clock()
+      while os.clock() - clock < 0.5 do end
+      print(bpf.run())
+    ]], "kill -INT $P")
+    expect.equal(result.out, "interrupt\n")
+    expect.equal(result.code, 0)
+  end)
+
+  it("SIGHUP does nothing under nohup", function()
+    local script = READY .. "print(require 'bpf'.run(0.5))"
+    local result = run_and(script, "kill -HUP $P", "nohup")
+    expect.equal(result.out, "timeout\n")
+    expect.equal(result.code, 0)
+  end)
+end)
+
+describe("a second signal", function()
+  local ENDLESS = ATTACHED .. READY .. "local n = 0\nwhile true do n = n + 1 end"
+
+  it("ends a compiled loop that never listens, and detaches", function()
+    local before = kernel_state.links()
+    local result = run_and(ENDLESS, "kill -INT $P; sleep 0.5; alive $P && echo deaf\n"
+                                    .. "kill -INT $P; gone $P || kill -KILL $P")
+    expect.equal(result.out, "deaf\n")
+    expect.equal(result.code, 130)
+    expect.equal(kernel_state.programs("sig_spec_probe"), 0)
+    expect.equal(kernel_state.added(before, kernel_state.links()), 0)
+  end)
+
+  it("SIGTERM ends with 143", function()
+    local result = run_and(ENDLESS, "kill -TERM $P; sleep 0.5; kill -TERM $P; "
+                                    .. "gone $P || kill -KILL $P")
+    expect.equal(result.code, 143)
+  end)
+
+  it("leaves the terminal as it was", function()
+    if support.sh("command -v script stty").code ~= 0 then skip "no script or stty" end
+    local script = [[
+      os.execute "stty -echo -icanon"
+      io.stderr:write "ready\n"
+      while true do end
+    ]]
+    program.with_files({ ["script.lua"] = script }, function(folder)
+      local inside = ([[
+        cd %s; stty sane; stty -g >before
+        %s script.lua </dev/tty 2>err &
+        P=$!
+        for i in $(seq 400); do grep -q ready err && break; sleep 0.05; done
+        stty -g >during
+        kill -INT $P; sleep 0.5; kill -INT $P; wait $P
+        stty -g >after
+      ]]):format(folder, quote(support.program))
+      support.sh(("script -qec %s /dev/null"):format(quote("bash -c " .. quote(inside))))
+      local function state(name)
+        return support.sh("cat " .. folder .. "/" .. name).out
+      end
+      expect.truthy(state "before" ~= state "during", "the script's change")
+      expect.equal(state "after", state "before")
+    end)
+  end)
+end)
+
+-- Keeps the compiler busy to its limit of ten seconds with semicolons.
+local SLOW_C = [[
+local bpf = require "bpf"
+local lines = { "#define P0 ;\n" }
+for i = 1, 16 do lines[#lines + 1] = ("#define P%d P%d P%d\n"):format(i, i - 1, i - 1) end
+lines[#lines + 1] = ("P16\n"):rep(20000)
+]]
+
+describe("during a compile", function()
+  local compile = SLOW_C .. READY .. "bpf.load { source = table.concat(lines) }\n"
+    .. "print('compiled', bpf.run())"
+  local children = "K=$(cat /proc/$P/task/$P/children); "
+  local wait_for_them = "; for k in $K; do gone $k || echo left; done; "
+    .. "echo over $(echo $K | wc -w)"
+
+  it("a second Ctrl-C ends the program and its compiler", function()
+    local result = run_and(compile, "sleep 0.3; " .. children
+      .. "kill -INT $P; sleep 0.2; kill -INT $P" .. wait_for_them)
+    expect.equal(result.out, "over 1\n")
+    expect.equal(result.code, 130)
+  end)
+
+  it("SIGKILL leaves no process", function()
+    local result = run_and(compile, "sleep 0.3; " .. children .. "kill -KILL $P"
+                                    .. wait_for_them)
+    expect.equal(result.out, "over 1\n")
+    expect.equal(result.code, 137)
+  end)
+end)
+
+describe("SIGKILL", function()
+  it("leaves no program, no link and no process", function()
+    local before = kernel_state.links()
+    local result = run_and(RUN, "kill -KILL $P; wait $P")
+    expect.equal(result.code, 137)
+    for _ = 1, 100 do -- the kernel frees programs after a grace period
+      if kernel_state.programs("sig_spec_probe") == 0 then break end
+      support.sleep(0.05)
+    end
+    expect.equal(kernel_state.programs("sig_spec_probe"), 0)
+    expect.equal(kernel_state.added(before, kernel_state.links()), 0)
+  end)
+
+  it("finds something to free: the list shows what is attached", function()
+    local bpf = require "bpf"
+    local links = kernel_state.links()
+    local obj = bpf.load { source = COUNTER:sub(3, -3) }
+    obj:attach()
+    expect.equal(kernel_state.programs("sig_spec_probe"), 1)
+    expect.equal(kernel_state.added(links, kernel_state.links()), 1)
+    obj:close()
+  end)
+end)
