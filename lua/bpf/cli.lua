@@ -7,10 +7,20 @@
 --     examples = { { "execsnoop -x", "failed ones too" } },
 --   }
 local argparse = require "argparse"
+local C = require "bpf.ffi_api"
 local loop = require "bpf.loop"
 local scalar = require "bpf.emit.scalar"
 
 local M = {}
+
+local started = C.ebl_monotonic_ns()
+
+--- Seconds from the start of the program to a bpf_ktime_get_ns() value: what -t shows.
+---@param ktime number|ffi.cdata* nanoseconds
+---@return number
+function M.elapsed(ktime)
+  return tonumber(ktime - started) / 1e9
+end
 
 ---@class bpf.CliOption
 ---@field [1] string "-x --failed"; the long name is the key in the result
@@ -108,7 +118,9 @@ end
 function M.report_lost(tool, counts)
   local parts = {}
   for name, count in pairs(counts) do
-    if count > 0 then parts[#parts + 1] = ("%s %s"):format(name, scalar.integer(count + 0ULL)) end
+    if count > 0 then
+      parts[#parts + 1] = ("%s %s"):format(name, scalar.integer(count + 0ULL))
+    end
   end
   if #parts == 0 or loop.output_closed then return end
   table.sort(parts)

@@ -165,6 +165,21 @@ describe("table", function()
       .. "3,é,18446744073709551615,\n")
   end)
 
+  it("shows columns in the text form only, or in the others only", function()
+    local function shown(mode)
+      local o, to = out(mode)
+      local t = o:table {
+        { name = "from", text_only = true }, { name = "host", hidden = true },
+        { name = "port", hidden = true }, { name = "len", width = 3 },
+      }
+      t:row { from = "a:1", host = "a", port = 1, len = 9 }
+      return to:text()
+    end
+    expect.equal(shown "table", "FROM    LEN\na:1       9\n")
+    expect.equal(shown "json", '{"host":"a","port":1,"len":9}\n')
+    expect.equal(shown "csv", "host,port,len\na,1,9\n")
+  end)
+
   it("takes views as rows and writes the header once", function()
     local o, to = out "table"
     local t = o:table { { name = "PID", align = "right" }, { name = "COMM" } }

@@ -47,8 +47,8 @@ function M.new(out, declared)
     end
     local header = c.name:upper() .. (c.unit and "(" .. c.unit .. ")" or "")
     local numeric = c.unit or type(c.format) == "string" and c.format:find "[dufgx]$"
-    local left_out = out.mode == "table" and c.hidden or out.mode ~= "table" and c.text_only
-    if not left_out then
+    local is_text = out.mode == "table"
+    if not (is_text and c.hidden) and not (not is_text and c.text_only) then
       columns[#columns + 1] = {
         header = header, key = c.key or snake(header), format = c.format, place = i,
         width = c.width or math.max(#header, 7), align = c.align or numeric and "right",
