@@ -5,8 +5,9 @@
 --   execsnoop -x -T       failed ones too, with the time of day
 --   execsnoop -n ssh      commands whose name contains "ssh"
 --
--- Arguments come from the new process's own memory, where the kernel has just put them; those
--- of a failed exec from the caller's, before the call.
+-- The arguments are the new process's own, where the kernel has just put them. Those of a
+-- failed exec are read from the caller when the call returns; the path that failed stands
+-- first, in the place of the name that the caller gave. "..." follows what is not shown.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
 
@@ -17,13 +18,15 @@ local args = cli.parse {
     { "-T --time", "time of day" },
     { "-t --timestamp", "seconds since the start" },
     { "-x --fails", "include failed execs" },
-    { "-u --uid", "only this user (number or name)", argument = "UID", convert = cli.uid },
+    { "-u --uid", "only this user (number or name)", argument = "UID",
+      convert = cli.uid },
     { "-U --print-uid", "user ids" },
     { "-n --name", "only commands whose name contains NAME", argument = "NAME" },
     { "-l --line", "only where the arguments contain LINE", argument = "LINE" },
-    { "-P --ppid", "only children of this process", argument = "PPID", convert = cli.number },
+    { "-P --ppid", "only children of this process", argument = "PPID",
+      convert = cli.number },
     { "-q --quote", "quote each argument" },
-    { "--max-args", "most arguments shown (20)", argument = "N", convert = cli.number,
+    { "--max-args", "most arguments shown", argument = "N", convert = cli.number,
       default = 20 },
   },
   examples = {
@@ -38,27 +41,29 @@ local args = cli.parse {
 local obj = bpf.load {
   source = [[
     #define ARGS_SIZE 4096  /* bytes of arguments that are kept */
-    #define ARGS_MOST 64    /* arguments of a failed exec that are read */
+    #define ARGS_MOST 128   /* arguments of a failed exec that are read */
 
     struct event {
       u64 ts;
       u32 pid, ppid, uid;
       s32 ret;
       u32 args_size;   /* bytes in args, the NULs between them included */
-      u32 args_cut;    /* there were more */
+      u32 args_cut;    /* there were more, or they could not be read */
       char comm[TASK_COMM_LEN];
       char args[ARGS_SIZE];
+      char beyond[ARGS_SIZE];   /* never sent: the last argument read may reach into it */
+    };
+
+    struct call {
+      const char *path;
+      const char *const *argv;
     };
 
     RINGBUF(events, struct event, 1024 * 1024);
     PERCPU_ARRAY(scratch, struct event, 1);
-    struct {   /* execs under way, by thread; only with -x, so nothing is reserved for it */
-      __uint(type, BPF_MAP_TYPE_HASH);
-      __uint(max_entries, 1024);
-      __uint(map_flags, BPF_F_NO_PREALLOC);
-      __type(key, u32);
-      __type(value, struct event);
-    } started SEC(".maps");
+    LRU_HASH(calls, u32, struct call, 10240);   /* execs under way, by thread; for -x */
+
+    u64 lost;   /* events that found the ring full */
 
     const volatile u32 target_uid = -1;
     const volatile u32 target_ppid = 0;
@@ -94,11 +99,12 @@ local obj = bpf.load {
 
       if (size > ARGS_SIZE)
         size = ARGS_SIZE;
-      bpf_ringbuf_output(&events, e, offsetof(struct event, args) + size, 0);
+      if (bpf_ringbuf_output(&events, e, offsetof(struct event, args) + size, 0))
+        __sync_fetch_and_add(&lost, 1);
     }
 
     SEC("tp_btf/sched_process_exec")
-    int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+    int BPF_PROG(on_exec, struct task_struct *task)
     {
       struct event *e = new_event();
       unsigned long start, size;
@@ -113,61 +119,78 @@ local obj = bpf.load {
       }
       if (bpf_probe_read_user(e->args, size, (void *)start) == 0)
         e->args_size = size;
+      else
+        e->args_cut = 1;
       submit(e);
       return 0;
     }
 
-    static int on_call(const char *const *argv)
+    static int on_call(unsigned long path, unsigned long argv)
     {
-      u32 tid = bpf_get_current_pid_tgid(), size = 0;
-      struct event *e = new_event();
-      const char *one;
+      u32 tid = bpf_get_current_pid_tgid();
+      struct call call = { (const char *)path, (const char *const *)argv };
+
+      bpf_map_update_elem(&calls, &tid, &call, BPF_ANY);
+      return 0;
+    }
+
+    static void read_arguments(struct event *e, const struct call *call)
+    {
+      const char *one = call->path;
+      u32 size = 0;
       long length;
 
-      if (!e)
-        return 0;
       for (int i = 0; i < ARGS_MOST; i++) {
-        one = NULL;
-        if (bpf_probe_read_user(&one, sizeof(one), &argv[i]) || !one)
+        if (i && bpf_probe_read_user(&one, sizeof(one), &call->argv[i]))
+          break;   /* no argv at all */
+        if (!one)
           break;
-        if (size > ARGS_SIZE - 256 || i == ARGS_MOST - 1) {
+        if (size >= ARGS_SIZE || i == ARGS_MOST - 1) {
           e->args_cut = 1;
           break;
         }
-        length = bpf_probe_read_user_str(&e->args[size], 256, one);
-        if (length <= 0)
+        length = bpf_probe_read_user_str((char *)e + offsetof(struct event, args) + size,
+                                         ARGS_SIZE, one);
+        if (length <= 0) {
+          e->args_cut = 1;
           break;
+        }
+        if (length == ARGS_SIZE)
+          e->args_cut = 1;
         size += length;
       }
+      if (size > ARGS_SIZE) {
+        size = ARGS_SIZE;
+        e->args_cut = 1;
+      }
       e->args_size = size;
-      bpf_map_update_elem(&started, &tid, e, BPF_ANY);
-      return 0;
     }
 
     static int on_return(long ret)
     {
       u32 tid = bpf_get_current_pid_tgid();
-      struct event *e = bpf_map_lookup_elem(&started, &tid);
+      struct call *call = bpf_map_lookup_elem(&calls, &tid);
+      struct event *e;
 
-      if (!e)
-        return 0;
-      e->ret = ret;
-      if (ret < 0)
+      if (call && ret < 0 && (e = new_event())) {
+        e->ret = ret;
+        read_arguments(e, call);
         submit(e);
-      bpf_map_delete_elem(&started, &tid);
+      }
+      bpf_map_delete_elem(&calls, &tid);
       return 0;
     }
 
     SEC("tracepoint/syscalls/sys_enter_execve")
     int enter_execve(struct trace_event_raw_sys_enter *ctx)
     {
-      return on_call((const char *const *)ctx->args[1]);
+      return on_call(ctx->args[0], ctx->args[1]);
     }
 
     SEC("tracepoint/syscalls/sys_enter_execveat")
     int enter_execveat(struct trace_event_raw_sys_enter *ctx)
     {
-      return on_call((const char *const *)ctx->args[2]);
+      return on_call(ctx->args[1], ctx->args[2]);
     }
 
     SEC("tracepoint/syscalls/sys_exit_execve")
@@ -186,18 +209,21 @@ local obj = bpf.load {
 }
 
 local columns = {}
-if args.time then columns[#columns + 1] = { name = "TIME", width = 9 } end
+if args.time then columns[#columns + 1] = { name = "TIME", width = 8 } end
 if args.timestamp then
-  columns[#columns + 1] = { name = "TIME(s)", key = "seconds", width = 8, align = "left",
-                            format = "%.3f" }
+  columns[#columns + 1] = { name = "TIME", unit = "s", key = "seconds", width = 7,
+                            align = "left", format = "%.3f" }
 end
-if args.print_uid then columns[#columns + 1] = { name = "UID", width = 6, align = "left" } end
+if args.print_uid then
+  columns[#columns + 1] = { name = "UID", width = 5, align = "left" }
+end
 for _, column in ipairs {
   { name = "PCOMM", width = 16 },
   { name = "PID", width = 7, align = "left" },
   { name = "PPID", width = 7, align = "left" },
-  { name = "RET", width = 3 },
+  { name = "RET", width = 3, align = "right" },
   { name = "ARGS" },
+  { name = "ARGV", hidden = true }, -- the same as a list: exact
 } do
   columns[#columns + 1] = column
 end
@@ -207,29 +233,42 @@ local function quoted(text)
   return '"' .. text:gsub('[\\"]', "\\%0") .. '"'
 end
 
+--- The arguments as a list, at most args.max_args of them, then "..." where some are
+--- missing; and whether that is so.
 local function arguments(e)
   local list, cut = {}, e.args_cut ~= 0
-  for one in e:raw("args"):sub(1, e.args_size):gmatch("([^%z]*)%z?") do
-    list[#list + 1] = args.quote and quoted(one) or one
-  end
-  if list[#list] == "" or list[#list] == '""' then list[#list] = nil end -- after the last NUL
-  if #list > args.max_args then
-    cut = true
-    for i = #list, args.max_args + 1, -1 do list[i] = nil end
+  local bytes, from = e:raw("args"):sub(1, e.args_size), 1
+  while from <= #bytes do
+    if #list == args.max_args then
+      cut = true
+      break
+    end
+    local to = bytes:find("\0", from, true) or #bytes + 1
+    list[#list + 1] = bytes:sub(from, to - 1)
+    from = to + 1
   end
   if cut then list[#list + 1] = "..." end
-  return table.concat(list, " ")
+  return list, cut
 end
 
-local first
+local function line_of(list, cut)
+  if not args.quote then return table.concat(list, " ") end
+  local words = {}
+  for i, word in ipairs(list) do
+    words[i] = cut and i == #list and word or quoted(word)
+  end
+  return table.concat(words, " ")
+end
 
 obj.maps.events:each(function(e)
   if args.name and not e.comm:find(args.name, 1, true) then return end
-  local text = arguments(e)
-  if args.line and not text:find(args.line, 1, true) then return end
-  first = first or tonumber(e.ts)
-  rows:row { time = bpf.time(e.ts), seconds = (tonumber(e.ts) - first) / 1e9, uid = e.uid,
-             pcomm = e.comm, pid = e.pid, ppid = e.ppid, ret = e.ret, args = text }
+  local list, cut = arguments(e)
+  local line = line_of(list, cut)
+  if args.line and not line:find(args.line, 1, true) then return end
+  rows:row {
+    time = args.time and bpf.time(e.ts), seconds = cli.elapsed(e.ts), uid = e.uid,
+    pcomm = e.comm, pid = e.pid, ppid = e.ppid, ret = e.ret, args = line, argv = list,
+  }
 end)
 
 if args.fails then
@@ -237,4 +276,6 @@ if args.fails then
 else
   obj.programs.on_exec:attach()
 end
+rows:header()
 bpf.run()
+cli.report_lost("execsnoop", { events = obj.variables.lost })

@@ -1,0 +1,194 @@
+--- Running a tool of scripts/ in the background, and commands beside it.
+local harness = require "harness"
+local support = require "support"
+
+local it, expect = harness.it, harness.expect
+
+local M = {}
+
+--- How long anything may take: emulated machines are slow.
+M.PATIENCE = 20
+
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
+local folder = here .. "../../scripts/"
+local actor = support.quote(support.program) .. " " .. here .. "actor.lua "
+
+--- The command line of a tool: shell words.
+function M.command(name, arguments)
+  return ("%s %s%s.lua %s"):format(support.quote(support.program), folder, name,
+                                   arguments or "")
+end
+
+--- The command line of actor.lua.
+function M.actor(arguments)
+  return actor .. arguments
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Calls `fn` until it returns something true, which is returned.
+---@param what string|fun(): string
+---@param fn fun(): any
+function M.wait_for(what, fn)
+  for _ = 1, M.PATIENCE * 50 do
+    local value = fn()
+    if value then return value end
+    support.sleep(0.02)
+  end
+  error("waited in vain for " .. (type(what) == "function" and what() or what), 2)
+end
+
+---@class Tool
+local Tool = {}
+Tool.__index = Tool
+
+function Tool:out() return read(self.folder .. "/out") end
+function Tool:err() return read(self.folder .. "/err") end
+
+--- The lines of standard output so far.
+function Tool:lines()
+  local lines = {}
+  for line in self:out():gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
+  return lines
+end
+
+--- The lines that `accept` (a pattern, or a function) takes, once there are at least
+--- `count` (default 1).
+function Tool:wait_lines(accept, count)
+  local test = accept
+  if type(accept) == "string" then test = function(line) return line:find(accept) end end
+  return M.wait_for(function()
+    return ("%s; got:\n%s%s"):format(tostring(accept), self:out():sub(-2000), self:err())
+  end, function()
+    local found = {}
+    for _, line in ipairs(self:lines()) do
+      if test(line) then found[#found + 1] = line end
+    end
+    if #found >= (count or 1) then return found end
+    if self:code() then error("the tool has ended: " .. self:err(), 0) end
+  end)
+end
+
+--- Its exit code, once it has ended.
+function Tool:code()
+  return tonumber(read(self.folder .. "/code"))
+end
+
+function Tool:signal(name)
+  support.sh(("kill -%s %s"):format(name, read(self.folder .. "/pid")))
+end
+
+--- Ends it as Ctrl-C does; returns its exit code.
+function Tool:stop()
+  self:signal("INT")
+  return M.wait_for("the tool to end", function() return self:code() end)
+end
+
+--- Writes a line to its standard input.
+function Tool:type(line)
+  self.input:write(line, "\n")
+  self.input:flush()
+end
+
+local function close(self)
+  if not self:code() then
+    self:signal("KILL")
+    M.wait_for("the tool to die", function() return self:code() end)
+  end
+  if self.input then self.input:close() end
+  support.sh("rm -rf " .. self.folder)
+end
+
+local function start(command, options)
+  local self = setmetatable({ folder = support.sh("mktemp -d").out:match("%S+") }, Tool)
+  local stdin = "/dev/null"
+  if options.input then
+    stdin = self.folder .. "/in"
+    support.sh("mkfifo " .. stdin)
+    self.input = assert(io.open(stdin, "r+"))
+  end
+  if options.netns then
+    command = ("ip netns exec %s %s"):format(options.netns, command)
+  end
+  local inner = ("echo $$ >%s/pid; exec %s"):format(self.folder, command)
+  os.execute(("(timeout -k 1 150 bash -c %s <%s >%s/out 2>%s/err; echo $? >%s/code) &")
+             :format(support.quote(inner), stdin, self.folder, self.folder, self.folder))
+  return self
+end
+
+--- Starts a tool and calls `fn(tool)` once it is attached, which shows by its header or,
+--- where it has none, by what it prints of `options.warm_up`, a shell command. Always
+--- ends the tool.
+---@param name string
+---@param arguments string shell words
+---@param options {netns: string?, warm_up: string?, input: boolean?}
+---@param fn fun(tool: Tool)
+function M.with(name, arguments, options, fn)
+  local self = start(M.command(name, arguments), options)
+  local ok, err = xpcall(function()
+    M.wait_for("the tool to attach", function()
+      if self:code() then error("the tool has ended:\n" .. self:err(), 0) end
+      if options.warm_up and self:out() == "" then support.sh(options.warm_up) end
+      return self:out() ~= ""
+    end)
+    fn(self)
+  end, function(e) return type(e) == "table" and e or debug.traceback(tostring(e), 2) end)
+  close(self)
+  if not ok then error(err, 0) end
+end
+
+--- What `date +%H:%M:%S` could have said from then to now.
+---@param from integer os.time() before
+function M.clock_since(from)
+  local times = {}
+  for second = from, os.time() do times[os.date("%H:%M:%S", second)] = true end
+  return times
+end
+
+--- What every tool does alike: help, mistakes, -d, a closed pipe.
+function M.common_tests(name, options)
+  local command = M.command(name)
+  it("explains itself with examples", function()
+    local result = support.sh(command .. "-h")
+    expect.equal({ result.code, result.err }, { 0, "" })
+    expect.truthy(result.out:find("Usage: " .. name, 1, true), result.out)
+    expect.truthy(result.out:find("Examples:\n  " .. name, 1, true), result.out)
+    for _, option in ipairs(options.all) do
+      expect.truthy(result.out:find(option, 1, true), "help without " .. option)
+    end
+  end)
+
+  it("refuses mistakes with exit code 2", function()
+    for words, message in pairs(options.mistakes) do
+      local result = support.sh(command .. words)
+      expect.equal({ result.code, result.out }, { 2, "" })
+      expect.truthy(result.err:find(message, 1, true), words .. " says: " .. result.err)
+    end
+  end)
+
+  it("ends after -d seconds, and quietly when nobody reads", function()
+    local before = os.time()
+    local result = support.sh(command .. "-d 1")
+    expect.equal({ result.code, result.err }, { 0, "" })
+    expect.truthy(os.time() - before < 30, "seconds")
+    result = support.sh(("set -o pipefail; %s -d 1 | head -1 >/dev/null"):format(command))
+    expect.equal({ result.code, result.err }, { 0, "" })
+  end)
+
+  it("ends with exit code 0 on Ctrl-C and SIGTERM", function()
+    M.with(name, "", {}, function(tool) expect.equal(tool:stop(), 0) end)
+    M.with(name, "", {}, function(tool)
+      tool:signal("TERM")
+      expect.equal(M.wait_for("the end", function() return tool:code() end), 0)
+      expect.equal(tool:err(), "")
+    end)
+  end)
+end
+
+return M
