@@ -5,8 +5,8 @@
 --   opensnoop -x            failed ones only
 --   opensnoop -p 181 -T     one process, with the time of day
 --
--- open, openat and openat2 alike. The path is read when the call returns: by then the kernel has
--- had it in memory, which at the start of the call it need not be.
+-- open, openat and openat2 alike. The path is read when the call returns: by then the
+-- kernel has had it in memory, which at the start of the call it need not be.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
 
@@ -20,9 +20,10 @@ local args = cli.parse {
     { "-x --failed", "only failed opens" },
     { "-p --pid", "only this process", argument = "PID", convert = cli.number },
     { "--tid", "only this thread", argument = "TID", convert = cli.number },
-    { "-u --uid", "only this user (number or name)", argument = "UID", convert = cli.uid },
+    { "-u --uid", "only this user (number or name)", argument = "UID",
+      convert = cli.uid },
     { "-n --name", "only commands whose name contains NAME", argument = "NAME" },
-    { "-e --extended", "flags of the call" },
+    { "-e --extended", "show the flags of the call" },
   },
   examples = {
     { "opensnoop", "all opens" },
@@ -55,6 +56,8 @@ local obj = bpf.load {
     const volatile u32 target_pid = 0, target_tid = 0, target_uid = -1;
     const volatile bool only_failed = false;
 
+    u64 lost_events, lost_calls;   /* the ring was full; too many opens under way */
+
     static int enter(const char *path, int flags)
     {
       u64 id = bpf_get_current_pid_tgid();
@@ -67,7 +70,8 @@ local obj = bpf.load {
         return 0;
       if (target_uid != -1 && target_uid != (u32)bpf_get_current_uid_gid())
         return 0;
-      bpf_map_update_elem(&calls, &tid, &call, BPF_ANY);
+      if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
+        __sync_fetch_and_add(&lost_calls, 1);
       return 0;
     }
 
@@ -93,8 +97,9 @@ local obj = bpf.load {
         e->path[0] = 0;
         length = 1;
       }
-      if (length <= PATH_MAX)
-        bpf_ringbuf_output(&events, e, offsetof(struct event, path) + length, 0);
+      if (length <= PATH_MAX &&
+          bpf_ringbuf_output(&events, e, offsetof(struct event, path) + length, 0))
+        __sync_fetch_and_add(&lost_events, 1);
     done:
       bpf_map_delete_elem(&calls, &tid);
       return 0;
@@ -137,33 +142,39 @@ local obj = bpf.load {
 }
 
 local columns = {}
-if args.time then columns[#columns + 1] = { name = "TIME", width = 9 } end
+if args.time then columns[#columns + 1] = { name = "TIME", width = 8 } end
 if args.timestamp then
-  columns[#columns + 1] = { name = "TIME(s)", key = "seconds", width = 14, align = "left",
-                            format = "%.9f" }
+  columns[#columns + 1] = { name = "TIME", unit = "s", key = "seconds", width = 13,
+                            align = "left", format = "%.9f" }
 end
-if args.print_uid then columns[#columns + 1] = { name = "UID", width = 6, align = "left" } end
-columns[#columns + 1] = { name = "PID", width = 6, align = "left" }
-columns[#columns + 1] = { name = "COMM", width = 16 }
-columns[#columns + 1] = { name = "FD", width = 4 }
-columns[#columns + 1] = { name = "ERR", width = 3 }
+if args.print_uid then
+  columns[#columns + 1] = { name = "UID", width = 5, align = "left" }
+end
+for _, column in ipairs {
+  { name = "PID", width = 6, align = "left" },
+  { name = "COMM", width = 16 },
+  { name = "FD", width = 4, align = "right" },
+  { name = "ERR", width = 3, align = "right" },
+} do
+  columns[#columns + 1] = column
+end
 if args.extended then
   columns[#columns + 1] = { name = "FLAGS", width = 8, align = "left", format = "%08o" }
 end
 columns[#columns + 1] = { name = "PATH" }
 local rows = bpf.table(columns)
 
-local first
-
 obj.maps.events:each(function(e)
   if args.name and not e.comm:find(args.name, 1, true) then return end
-  first = first or tonumber(e.ts)
   rows:row {
-    time = bpf.time(e.ts), seconds = (tonumber(e.ts) - first) / 1e9, uid = e.uid, pid = e.pid,
-    comm = e.comm, fd = e.ret >= 0 and e.ret or -1, err = e.ret < 0 and -e.ret or 0,
-    flags = e.flags, path = e.path,
+    time = args.time and bpf.time(e.ts), seconds = cli.elapsed(e.ts), uid = e.uid,
+    pid = e.pid, comm = e.comm, fd = e.ret >= 0 and e.ret or -1,
+    err = e.ret < 0 and -e.ret or 0, flags = e.flags, path = e.path,
   }
 end)
 
 obj:attach()
+rows:header()
 bpf.run()
+cli.report_lost("opensnoop", { events = obj.variables.lost_events,
+                               calls = obj.variables.lost_calls })
