@@ -14,8 +14,8 @@ local M = {}
 
 local AF_INET, AF_INET6 = 2, 10
 local ANY_PROTOCOL = 256
-local PROTOCOLS = { icmp = 1, igmp = 2, tcp = 6, udp = 17, dccp = 33, gre = 47, esp = 50, icmp6 = 58,
-                    sctp = 132 }
+local PROTOCOLS = { icmp = 1, igmp = 2, tcp = 6, udp = 17, dccp = 33, gre = 47, esp = 50,
+                    icmp6 = 58, sctp = 132 }
 local PROTOCOL_NAMES = {}
 for name, number in pairs(PROTOCOLS) do PROTOCOL_NAMES[number] = name:upper() end
 
@@ -43,12 +43,15 @@ function M.interface(name)
   local index = C.if_nametoindex(name)
   if index ~= 0 then return { name = name, index = index } end
   local names = {}
-  for line in io.lines("/proc/net/dev") do names[#names + 1] = line:match("^%s*([^:%s]+):") end
+  for line in io.lines("/proc/net/dev") do
+    names[#names + 1] = line:match("^%s*([^:%s]+):")
+  end
   return nil, ("no interface '%s' in this network namespace: it has %s")
     :format(name, table.concat(names, ", "))
 end
 
---- "10.0.0.0/8" or "fe80::1" -> {text, words, mask}: four 32-bit words as they lie in memory.
+--- "10.0.0.0/8" or "fe80::1" -> {text, words, mask}: four 32-bit words as they lie in
+--- memory.
 function M.address(text)
   local host, prefix = text:match("^([^/]+)/?(%d*)$")
   local bytes = ffi.new("uint8_t[16]")
@@ -104,7 +107,9 @@ end
 --- The value of the map `config`.
 function Filter:config()
   local zeros = { 0, 0, 0, 0 }
-  local function words(address, part) return { word = address and address[part] or zeros } end
+  local function words(address, part)
+    return { word = address and address[part] or zeros }
+  end
   return {
     src = words(self.src, "words"), src_mask = words(self.src, "mask"),
     dst = words(self.dst, "words"), dst_mask = words(self.dst, "mask"),
@@ -114,10 +119,11 @@ function Filter:config()
   }
 end
 
-local READERS = { iface = M.interface, src = M.address, dst = M.address, proto = M.protocol,
-                  port = M.port }
+local READERS = { iface = M.interface, src = M.address, dst = M.address,
+                  proto = M.protocol, port = M.port }
 
---- Applies a typed line: "port 53", "port any", "clear". Returns true, or nil and why not.
+--- Applies a typed line: "port 53", "port any", "clear". Returns true, or nil and why
+--- not.
 function Filter:change(line)
   local key, value = line:match("^%s*(%S+)%s*(%S*)%s*$")
   if key == "clear" then
@@ -126,8 +132,8 @@ function Filter:change(line)
   end
   local read = READERS[key or ""]
   if not read or value == "" then
-    return nil, "type one of: iface NAME, src ADDRESS, dst ADDRESS, proto NAME, port NUMBER "
-      .. "(or any), clear"
+    return nil, "type one of: iface NAME, src ADDRESS, dst ADDRESS, proto NAME, "
+      .. "port NUMBER (or any), clear"
   end
   if value == "any" then
     self[key] = nil
@@ -144,7 +150,9 @@ function Filter:describe()
   if self.iface then parts[#parts + 1] = "iface " .. self.iface.name end
   if self.src then parts[#parts + 1] = "src " .. self.src.text end
   if self.dst then parts[#parts + 1] = "dst " .. self.dst.text end
-  if self.proto then parts[#parts + 1] = "proto " .. M.protocol_name(self.proto):lower() end
+  if self.proto then
+    parts[#parts + 1] = "proto " .. M.protocol_name(self.proto):lower()
+  end
   if self.port then parts[#parts + 1] = "port " .. self.port end
   return #parts > 0 and table.concat(parts, ", ") or "none"
 end
