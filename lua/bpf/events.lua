@@ -78,7 +78,7 @@ end
 ---@param index integer of the record's type
 function Reader:each(handler, set, index)
   local size = set:size(index)
-  local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), "=drain"))
+  local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), "@ebpf-lua:bpf/events.lua drain"))
   local drain = make(C, self.pointer, handler, set:borrow(index), size, padding(size),
                      self.state, loop)
   local state, pointer = self.state, self.pointer

@@ -34,6 +34,9 @@ local SOURCE = [[
   }
 ]]
 
+-- The chunk name of the drain functions, in lua/bpf/events.lua.
+local DRAIN = "@ebpf-lua:bpf/events.lua drain"
+
 --- What the trace compiler did with functions of the drain while `fn` ran.
 local function traces(fn)
   local seen = { loops = 0, aborts = {} }
@@ -41,9 +44,9 @@ local function traces(fn)
   local function on_trace(what, _, func, _, reason)
     if what == "start" then
       starting = func and util.funcinfo(func).source
-    elseif what == "stop" and starting == "=drain" then
+    elseif what == "stop" and starting == DRAIN then
       seen.loops = seen.loops + 1
-    elseif what == "abort" and starting == "=drain" then
+    elseif what == "abort" and starting == DRAIN then
       seen.aborts[#seen.aborts + 1] = tostring(reason)
     end
   end

@@ -3,7 +3,6 @@ local ffi = require "ffi"
 
 ffi.cdef [[
 long syscall(long number, ...);
-int kill(int pid, int signal);
 struct test_bpf_id { uint32_t start, next, flags, pad; };
 struct test_bpf_info { uint32_t fd, size; uint64_t info; };
 int close(int fd);
@@ -14,9 +13,10 @@ local M = {}
 
 local SYS_BPF = ({ x64 = 321, arm64 = 280 })[ffi.arch]
 local PROGRAM = { next = 11, open = 13 }
-local LINK = { next = 31 }
+local LINK = { next = 31, open = 30 }
 local INFO_BY_FD = 15
-local NAME_AT, NAME_SIZE = 64, 16
+local NAME_AT, NAME_SIZE = 64, 16 -- in struct bpf_prog_info
+local PROGRAM_AT = 8              -- in struct bpf_link_info
 
 local function ids(command)
   local request, list = ffi.new("struct test_bpf_id"), {}
@@ -28,23 +28,24 @@ local function ids(command)
   return list
 end
 
---- Ids of all links, as a set.
-function M.links()
-  return ids(LINK.next)
-end
-
-local function name_of(id)
+--- The first bytes of what the kernel says of a program or link; nil when it has gone.
+local function info_of(kind, id)
   local request = ffi.new("struct test_bpf_id", id)
-  local fd = C.syscall(SYS_BPF, ffi.cast("long", PROGRAM.open), request,
+  local fd = C.syscall(SYS_BPF, ffi.cast("long", kind.open), request,
                        ffi.cast("long", ffi.sizeof(request)))
   if fd < 0 then return nil end
   local info = ffi.new("uint8_t[256]")
   local question = ffi.new("struct test_bpf_info", tonumber(fd), 256,
                            ffi.cast("uintptr_t", info))
-  C.syscall(SYS_BPF, ffi.cast("long", INFO_BY_FD), question,
-            ffi.cast("long", ffi.sizeof(question)))
+  local done = C.syscall(SYS_BPF, ffi.cast("long", INFO_BY_FD), question,
+                         ffi.cast("long", ffi.sizeof(question)))
   C.close(tonumber(fd))
-  return ffi.string(info + NAME_AT, NAME_SIZE):match("^%Z*")
+  return done == 0 and info or nil
+end
+
+local function name_of(id)
+  local info = info_of(PROGRAM, id)
+  return info and ffi.string(info + NAME_AT, NAME_SIZE):match("^%Z*")
 end
 
 --- How many programs of this name are loaded.
@@ -57,18 +58,15 @@ function M.programs(name)
   return count
 end
 
---- How many of `after` were not in `before`.
-function M.added(before, after)
+--- How many links programs of this name have.
+function M.links(name)
   local count = 0
-  for id in pairs(after) do
-    if not before[id] then count = count + 1 end
+  for id in pairs(ids(LINK.next)) do
+    local info = info_of(LINK, id)
+    local owner = info and ffi.cast("uint32_t *", info + PROGRAM_AT)[0]
+    if owner and name_of(owner) == name then count = count + 1 end
   end
   return count
-end
-
---- Sends a signal; true when the process was there.
-function M.kill(pid, signal)
-  return C.kill(pid, signal) == 0
 end
 
 return M
