@@ -2,8 +2,7 @@
 //
 // A record is first a shell without fields; complete() gives it fields at BTF's own
 // offsets, and preserve_access_index, so that each access becomes a CO-RE relocation.
-// What a pointer points to stays a shell until the text looks into it: a program that
-// reads task_struct completes some hundred records of the 15,000.
+// What a pointer points to stays a shell until the text looks into it.
 //
 // The attribute is set in complete(), never on the shell: clang hands a shell's
 // attributes to a later declaration of that name, and a user's own `struct sock { int

@@ -27,7 +27,7 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
  public:
   /// `directories` are absolute; one that cannot be opened is as if it were empty. Where
   /// `words` is not null, bpf_helper_defs.h has only the helpers that are among them or
-  /// that our and libbpf's headers use: declaring all 211 takes a tenth of a compile.
+  /// that our and libbpf's headers use: declaring all 211 takes time in each compile.
   SourceFileSystem(std::span<const std::string> directories,
                    const llvm::StringSet<>* words);
 
