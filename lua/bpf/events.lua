@@ -14,6 +14,8 @@ local M = {}
 -- turn.
 local BATCHES_A_TURN = 64
 
+-- As a file of this program: tracebacks leave it out.
+local DRAIN_NAME = "@ebpf-lua:bpf/events.lua drain"
 local DRAIN = [[
 local C, reader, handler, view, size, short, state, loop = ...
 local records = C.ebl_reader_records(reader)
@@ -78,7 +80,7 @@ end
 ---@param index integer of the record's type
 function Reader:each(handler, set, index)
   local size = set:size(index)
-  local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), "@ebpf-lua:bpf/events.lua drain"))
+  local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), DRAIN_NAME))
   local drain = make(C, self.pointer, handler, set:borrow(index), size, padding(size),
                      self.state, loop)
   local state, pointer = self.state, self.pointer
