@@ -4,7 +4,7 @@
 
 #include <new>
 
-#include "compilation.h"
+#include "compile/clang/compilation.h"
 #include "compile/compiler_abi.h"
 
 extern "C" {

@@ -1,4 +1,4 @@
-#include "btf_index.h"
+#include "compile/clang/btf_index.h"
 
 #include <bit>
 

@@ -2,7 +2,7 @@
 #include <clang/AST/Attr.h>
 #include <clang/AST/Expr.h>
 
-#include "btf_types.h"
+#include "compile/clang/btf_types.h"
 
 namespace ebl::compile {
 

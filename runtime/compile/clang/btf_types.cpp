@@ -1,4 +1,4 @@
-#include "btf_types.h"
+#include "compile/clang/btf_types.h"
 
 #include <clang/AST/Attr.h>
 #include <clang/AST/Expr.h>

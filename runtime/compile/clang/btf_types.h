@@ -13,7 +13,7 @@
 #include <clang/AST/Decl.h>
 #include <llvm/ADT/DenseMap.h>
 
-#include "kernel_btf.h"
+#include "compile/clang/kernel_btf.h"
 
 namespace ebl::compile {
 

@@ -1,4 +1,4 @@
-#include "code_generation.h"
+#include "compile/clang/code_generation.h"
 
 #include <clang/AST/ASTContext.h>
 #include <clang/Basic/Builtins.h>
@@ -8,9 +8,9 @@
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Passes/PassBuilder.h>
 
-#include "record_types.h"
-#include "retained_variables.h"
-#include "source_lines.h"
+#include "compile/clang/record_types.h"
+#include "compile/clang/retained_variables.h"
+#include "compile/clang/source_lines.h"
 
 namespace ebl::compile {
 namespace {

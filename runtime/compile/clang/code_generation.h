@@ -4,7 +4,7 @@
 
 #include <clang/CodeGen/CodeGenAction.h>
 
-#include "kernel_source.h"
+#include "compile/clang/kernel_source.h"
 
 namespace ebl::compile {
 

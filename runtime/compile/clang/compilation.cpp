@@ -1,16 +1,16 @@
-#include "compilation.h"
+#include "compile/clang/compilation.h"
 
 #include <clang/Basic/FileManager.h>
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Frontend/CompilerInvocation.h>
 #include <llvm/Support/MemoryBuffer.h>
 
-#include "code_generation.h"
-#include "diagnostics.h"
-#include "file_system.h"
-#include "invocation.h"
-#include "name_scan.h"
-#include "source_lines.h"
+#include "compile/clang/code_generation.h"
+#include "compile/clang/diagnostics.h"
+#include "compile/clang/file_system.h"
+#include "compile/clang/invocation.h"
+#include "compile/clang/name_scan.h"
+#include "compile/clang/source_lines.h"
 
 namespace ebl::compile {
 namespace {

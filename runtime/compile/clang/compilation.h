@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "kernel_btf.h"
+#include "compile/clang/kernel_btf.h"
 
 namespace ebl::compile {
 

@@ -1,4 +1,4 @@
-#include "diagnostics.h"
+#include "compile/clang/diagnostics.h"
 
 #include <clang/Basic/SourceManager.h>
 

@@ -1,4 +1,4 @@
-#include "file_system.h"
+#include "compile/clang/file_system.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -1,4 +1,4 @@
-#include "invocation.h"
+#include "compile/clang/invocation.h"
 
 #include <sys/utsname.h>
 

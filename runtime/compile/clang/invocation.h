@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "name_scan.h"
+#include "compile/clang/name_scan.h"
 
 namespace ebl::compile {
 

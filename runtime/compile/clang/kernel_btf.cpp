@@ -1,4 +1,4 @@
-#include "kernel_btf.h"
+#include "compile/clang/kernel_btf.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 
 #include "base/unique_fd.h"
 #include "btf/btf.h"
-#include "btf_index.h"
+#include "compile/clang/btf_index.h"
 
 namespace ebl::compile {
 

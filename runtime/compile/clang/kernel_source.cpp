@@ -1,9 +1,9 @@
-#include "kernel_source.h"
+#include "compile/clang/kernel_source.h"
 
 #include <clang/Sema/Lookup.h>
 #include <clang/Sema/Sema.h>
 
-#include "predefined_names.h"
+#include "compile/clang/predefined_names.h"
 
 namespace ebl::compile {
 

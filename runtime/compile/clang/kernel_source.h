@@ -15,8 +15,8 @@
 #include <memory>
 #include <vector>
 
-#include "btf_types.h"
-#include "name_scan.h"
+#include "compile/clang/btf_types.h"
+#include "compile/clang/name_scan.h"
 
 namespace ebl::compile {
 

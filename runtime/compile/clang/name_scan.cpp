@@ -1,4 +1,4 @@
-#include "name_scan.h"
+#include "compile/clang/name_scan.h"
 
 #include <clang/Frontend/FrontendAction.h>
 #include <clang/Lex/Lexer.h>

@@ -1,4 +1,4 @@
-#include "predefined_names.h"
+#include "compile/clang/predefined_names.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "record_types.h"
+#include "compile/clang/record_types.h"
 
 #include <clang/AST/Attr.h>
 #include <clang/AST/RecursiveASTVisitor.h>

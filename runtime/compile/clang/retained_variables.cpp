@@ -1,4 +1,4 @@
-#include "retained_variables.h"
+#include "compile/clang/retained_variables.h"
 
 #include <clang/AST/Attr.h>
 #include <clang/AST/DeclGroup.h>

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "embedded_headers.h"
-#include "file_system.h"
+#include "compile/clang/embedded_headers.h"
+#include "compile/clang/file_system.h"
 
 namespace ebl::compile {
 namespace {

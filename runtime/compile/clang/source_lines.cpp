@@ -1,4 +1,4 @@
-#include "source_lines.h"
+#include "compile/clang/source_lines.h"
 
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/Module.h>
