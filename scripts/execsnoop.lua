@@ -151,13 +151,13 @@ local obj = bpf.load {
         }
         length = bpf_probe_read_user_str((char *)e + offsetof(struct event, args) + size,
                                          ARGS_SIZE, one);
-        if (length <= 0) {
+        if (length < 0) {
           e->args_cut = 1;
           break;
         }
         if (length == ARGS_SIZE)
           e->args_cut = 1;
-        size += length;
+        size += length ? length : 1;   /* some kernels do not count the NUL of "" */
       }
       if (size > ARGS_SIZE) {
         size = ARGS_SIZE;

@@ -10,9 +10,9 @@ local function row(comm, pid, ppid, ret, args)
   return ("%-16s %-7d %-7d %3d %s"):format(comm, pid, ppid, ret, args)
 end
 
---- Runs actor.lua; its process ids and what it printed last.
+--- Runs actor.lua in a process of its own; its ids and what it printed last.
 local function act(words)
-  local result = support.sh(tools.actor(words))
+  local result = support.sh(tools.actor(words) .. "; true") -- else the shell becomes it
   local out = result.out
   local pid, ppid = out:match("^(%d+) (%d+)")
   assert(pid, out .. result.err)
