@@ -14,6 +14,7 @@ strip_above_mb=20
 
 stage=$(mktemp -d -- "$out.XXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
+chmod 755 -- "$stage"   # it becomes /, which every user may enter
 
 mkdir -p -- "$stage$build" "$stage"/{usr/{bin,sbin,lib,lib64},proc,sys,dev,tmp,run,root,etc,vm,boot,var/cache,mnt}
 for directory in bin sbin lib lib64; do ln -s -- "usr/$directory" "$stage/$directory"; done
