@@ -49,6 +49,16 @@
 #endif
 
 /*
+ * Kernel functions by name: the compiler finds them in BTF where it tags them, which Debian's
+ * 6.12 does not.
+ */
+struct bpf_iter_num;
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __weak __ksym;
+
+/*
  * Loops over the kernel's iterators, whose functions the compiler finds in BTF. `break` and
  * `return` leave the loop in good order: the iterator is destroyed with its scope.
  */

@@ -80,9 +80,9 @@ std::uint64_t data_bytes() {
   return std::uint64_t{data} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-void limit(int resource, rlim_t value) {
-  const rlimit both{value, value};
-  ::setrlimit(static_cast<__rlimit_resource_t>(resource), &both);
+void limit(int resource, rlim_t soft, rlim_t hard) {
+  const rlimit limits{soft, hard};
+  ::setrlimit(static_cast<__rlimit_resource_t>(resource), &limits);
 }
 
 #if defined(__x86_64__)
@@ -143,9 +143,10 @@ bool confine_server(pid_t parent, int keep) {
 
 bool confine_child(pid_t server, const Limits& limits) {
   if (!die_with(server)) return false;
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, limits.seconds);
-  limit(RLIMIT_DATA, data_bytes() + limits.memory_bytes);
+  limit(RLIMIT_CORE, 0, 0);
+  limit(RLIMIT_CPU, limits.seconds, limits.seconds + 1);  // SIGXCPU tells what it was
+  const rlim_t data = data_bytes() + limits.memory_bytes;
+  limit(RLIMIT_DATA, data, data);
   ::alarm(limits.seconds);
   return true;
 }

@@ -84,12 +84,12 @@ TEST(Server, EndsACompileThatTakesTooMuchMemory) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer's allocator ends the process itself";
 #endif
-  Result<Compiler> compiler = limited(60, 256u << 20);
+  Result<Compiler> compiler = limited(120, 64u << 20);
   ASSERT_TRUE(compiler.ok());
   const Error error = error_of(
       compiler->compile({.text = doubling("int;", 30) + "A30\n", .name = "large.c"}));
   EXPECT_EQ(error.code, Code::compile) << error.message;
-  EXPECT_THAT(error.message, HasSubstr("256 MiB"));
+  EXPECT_THAT(error.message, HasSubstr("64 MiB"));
   EXPECT_TRUE(compiler->compile({.text = "int x;", .name = "x.c"}).ok());
 }
 
