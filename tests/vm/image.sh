@@ -6,9 +6,12 @@ source "$root/cmake/packages.sh"
 build=$1 kernel=$2 plan=$3 out=$4
 
 # What the tests use and a cloud kernel has as modules.
-modules=(veth dummy ifb tun vxlan null_blk sch_ingress cls_bpf act_bpf sch_fq tcp_dctcp
+modules=(veth 8021q dummy ifb tun vxlan null_blk sch_ingress cls_bpf act_bpf sch_fq tcp_dctcp
   nf_defrag_ipv4 nf_defrag_ipv6 nf_conntrack nf_tables)
-programs=(bash ip tc luajit)
+programs=(ip tc luajit)
+# Their commands are copied too: busybox's shell runs its own echo, true and ip without an
+# exec, which is not what the tests look for. busybox fills in the rest.
+packages=(bash coreutils dash findutils grep hostname mount procps sed util-linux)
 # Debug information of the compiler alone is larger than the machine.
 strip_above_mb=20
 
@@ -35,18 +38,23 @@ find "$stage$build" -type f -size "+${strip_above_mb}M" -print0 |
   xargs -0 -r -n 1 strip --strip-debug
 find "$stage$build" -name '*.a' -delete
 
-for program in "${programs[@]}"; do
-  path=$(command -v "$program") || { echo "vm: no $program on this machine" >&2; continue; }
-  cp -L -- "$path" "$stage/usr/bin/$program"
+{
+  dpkg-query -L "${packages[@]}" 2>/dev/null | grep -E '^(/usr)?/s?bin/[^/]+$' || true
+  for program in "${programs[@]}"; do
+    command -v "$program" || echo "vm: no $program on this machine" >&2
+  done
+} | while read -r path; do
+  [[ ! -x $path ]] || cp -L -- "$path" "$stage/usr/${path#/usr/}"
 done
-for program in ip tc; do ln -sf -- "../bin/$program" "$stage/usr/sbin/$program"; done
+ln -sf -- dash "$stage/usr/bin/sh"
 cp -- "$(command -v busybox)" "$stage/usr/bin/busybox"
 "$stage/usr/bin/busybox" --list | while read -r applet; do
-  [[ -e $stage/usr/bin/$applet ]] || ln -s busybox "$stage/usr/bin/$applet"
+  [[ -e $stage/usr/bin/$applet || -e $stage/usr/sbin/$applet ]] ||
+    ln -s busybox "$stage/usr/bin/$applet"
 done
 
 # The shared libraries of all that, the loader included.
-find "$stage/usr/bin" "$stage/usr/lib" "$stage$build" -type f \( -perm -u+x -o -name '*.so' \) -print0 |
+find "$stage"/usr/{bin,sbin,lib} "$stage$build" -type f \( -perm -u+x -o -name '*.so' \) -print0 |
   { xargs -0 ldd 2>/dev/null || true; } |   # it fails for scripts and static programs
   grep -oE '(=> |^\s+)/[^ ]+' | sed -E 's/^(=> |\s+)//' | sort -u | while read -r library; do
     [[ $library == "$stage"/* || $library == "$build"/* ]] && continue
@@ -77,7 +85,8 @@ printf '127.0.0.1 localhost vm\n::1 localhost\n' >"$stage/etc/hosts"
 printf 'passwd: files\ngroup: files\nhosts: files\n' >"$stage/etc/nsswitch.conf"
 
 # /init needs its commands and libc, or the kernel would panic without a word.
-[[ -x $stage/usr/bin/busybox && -e $stage/lib64/ld-linux-x86-64.so.2 ]] ||
+[[ -x $stage/usr/bin/busybox && -x $stage/usr/bin/dash &&
+  -e $stage/lib64/ld-linux-x86-64.so.2 ]] ||
   die "the image has no busybox or no dynamic loader"
 printf 'vm: image of %s MB\n' "$(du -sm -- "$stage" | cut -f1)" >&2
 (cd -- "$stage" && find . -print0 | cpio --quiet -0 -o -H newc -R 0:0) >"$out"
