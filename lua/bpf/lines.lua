@@ -8,28 +8,52 @@ ffi.cdef [[
 int open(const char *path, int flags, ...);
 long read(int fd, void *buffer, size_t size);
 int close(int fd);
-int fcntl(int fd, int command, ...);
+struct ebl_pollfd { int fd; short events; short revents; };
+int poll(struct ebl_pollfd *fds, unsigned long count, int milliseconds);
 ]]
 local C = ffi.C
 
 local M = {}
 
 local O_NONBLOCK, O_CLOEXEC = 0x800, 0x80000
-local F_GETFL, F_SETFL = 3, 4
+local POLLIN = 1
 local EACCES, EPERM = 13, 1
 local SIZE = 65536
+-- Reads before the other sources, the timers and the signals have their turn.
+local READS_A_TURN = 16
 
+local asked = ffi.new("struct ebl_pollfd[1]")
+
+local function readable(fd)
+  asked[0].fd, asked[0].events = fd, POLLIN
+  return C.poll(asked, 1, 0) > 0
+end
+
+--- Returns what ends the watching. The descriptor is not made non-blocking: standard
+--- input may be the terminal that others read and write.
 local function watch(fd, fn, on_end)
   local buffer, rest = ffi.new("char[?]", SIZE), ""
-  local source
-  source = loop.add(fd, function()
+  local source, over, failed
+
+  local function stop()
+    over = true
+    if source then loop.remove(source) end
+    source = nil
+  end
+
+  local function finish()
+    stop()
+    if rest ~= "" then fn(rest) end -- a last line without its end
+    if on_end then on_end() end
+  end
+
+  local function drain()
     local count = 0
-    while true do
+    for _ = 1, READS_A_TURN do
+      if over or not readable(fd) then return count end
       local got = tonumber(C.read(fd, buffer, SIZE))
-      if got == 0 then
-        loop.remove(source)
-        if on_end then on_end() end
-      end
+      failed = got < 0
+      if got == 0 then finish() end
       if got <= 0 then return count end
       rest = rest .. ffi.string(buffer, got)
       local whole, tail = rest:match("^(.*\n)([^\n]*)$")
@@ -41,8 +65,19 @@ local function watch(fd, fn, on_end)
         end
       end
     end
-  end)
-  return source
+    return count
+  end
+
+  local function drain_file()
+    drain()
+    if failed then finish() end -- a folder
+    if not over then loop.after(0, drain_file) end
+  end
+
+  local watched, number = pcall(loop.add, fd, drain)
+  source = watched and number or nil
+  if not watched then loop.after(0, drain_file) end -- epoll takes no files
+  return stop
 end
 
 --- Calls `fn(line)` for each line that can be read from `path` while the loop runs.
@@ -58,12 +93,11 @@ function M.of_file(path, fn)
                        message = ("cannot open %s, errno %d"):format(path, number),
                        hint = denied and "it takes root" or nil }, 0)
   end
-  local source = watch(fd, fn)
+  local stop = watch(fd, fn)
   return function()
-    if not source then return end
-    loop.remove(source)
-    C.close(fd)
-    source = nil
+    stop()
+    if fd then C.close(fd) end
+    fd = nil
   end
 end
 
@@ -72,8 +106,6 @@ end
 ---@param fn fun(line: string)
 ---@param on_end fun()?
 function M.of_input(fn, on_end)
-  local flags = C.fcntl(0, F_GETFL)
-  C.fcntl(0, F_SETFL, ffi.new("int", bit.bor(flags, O_NONBLOCK)))
   watch(0, fn, on_end)
 end
 
