@@ -2,7 +2,7 @@
 # Debian cloud kernel under qemu. Prints a line for each test; the console is kept in
 # build/vm/VERSION.log. Exit code 1: a test failed or the machine did not answer; 77: the
 # kernel cannot be had, nothing was tested.
-#   EBPF_LUA_VM_TIMEOUT  seconds for one machine (600)
+#   EBPF_LUA_VM_TIMEOUT  seconds for one machine (1500)
 #   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg)
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,7 +10,7 @@ source "$root/cmake/packages.sh"
 here=$root/tests/vm
 build=$(realpath -- "$1") version=$2
 shift 2
-limit=${EBPF_LUA_VM_TIMEOUT:-600}
+limit=${EBPF_LUA_VM_TIMEOUT:-1500}
 
 if [[ $version == all ]]; then
   worst=0
@@ -42,6 +42,7 @@ bash "$here/image.sh" "$build" "$kernel" "$base.plan" "$base.cpio"
 qemu=
 stop() { if [[ $qemu ]]; then kill "$qemu" 2>/dev/null || true; fi; rm -f -- "$base.cpio"; }
 trap stop EXIT
+trap 'exit 130' INT TERM HUP
 timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu max -smp 2 \
   -m 2048 -display none -monitor none -nic none -no-reboot \
   -serial "file:$log" -serial "file:$base.results" \
