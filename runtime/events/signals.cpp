@@ -62,7 +62,7 @@ Result<void> install_signal_handlers() {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   for (const int number : kEndingSignals) {
-    struct sigaction before {};
+    struct sigaction before{};
     ::sigaction(number, &action, &before);
     if (number == SIGHUP && before.sa_handler == SIG_IGN)  // nohup(1)
       ::sigaction(number, &before, nullptr);
