@@ -89,4 +89,5 @@ printf 'passwd: files\ngroup: files\nhosts: files\n' >"$stage/etc/nsswitch.conf"
   -e $stage/lib64/ld-linux-x86-64.so.2 ]] ||
   die "the image has no busybox or no dynamic loader"
 printf 'vm: image of %s MB\n' "$(du -sm -- "$stage" | cut -f1)" >&2
+# Uncompressed: an emulated processor takes as long to decompress it as to read it whole.
 (cd -- "$stage" && find . -print0 | cpio --quiet -0 -o -H newc -R 0:0) >"$out"

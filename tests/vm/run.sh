@@ -31,6 +31,8 @@ kernel=$(bash "$here/kernel.sh" "$version") || {
 mkdir -p -- "$root/build/vm"
 base=$root/build/vm/$version
 log=$base.log
+exec 9>"$base.lock"
+flock 9   # one machine of a version at a time
 ctest --test-dir "$build" --show-only=json-v1 "$@" >"$base.json"
 planned=$(cmake -DLIST="$base.json" -DOUT="$base.plan" -DBUILD="$build" -P "$here/plan.cmake" 2>&1) ||
   die "no plan of the tests: $planned"
@@ -48,12 +50,15 @@ timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu
   -serial "file:$log" -serial "file:$base.results" \
   -kernel "$kernel/vmlinuz" -initrd "$base.cpio" \
   -append "console=ttyS0 quiet panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf" \
-  </dev/null >"$base.qemu" 2>&1 &
+  </dev/null >"$base.qemu" 2>&1 9>&- &
 qemu=$!
-tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | tr -d '\r' | grep --line-buffered -v '^end ' || true
+# Both in the background: a signal interrupts `wait`, but not a pipeline.
+{ tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | grep --line-buffered -v '^end '; } &
+reader=$!
 code=0
 wait "$qemu" || code=$?
 qemu=
+wait "$reader" || true
 cat -- "$base.qemu" >&2
 
 if read -r passed failed skipped < <(tr -d '\r' <"$base.results" | sed -n 's/^end //p'); then
