@@ -109,17 +109,33 @@ Result<TypeId> type_by_name(const Btf& btf, const std::string& name) {
     wanted = name.substr(name.find_first_not_of(' ', space));
   else
     keyword.clear();
+  for (TypeId id = 1; id < btf.type_count(); id++)
+    if (matches(btf.kind(id), keyword) && btf.name(id) == wanted) return id;
   std::vector<std::string> names;
-  for (TypeId id = 1; id < btf.type_count(); id++) {
-    if (!matches(btf.kind(id), keyword)) continue;
-    if (btf.name(id) == wanted) return id;
-    if (btf.type_count() < 10'000 && !btf.name(id).empty())
+  for (TypeId id = 1; id < btf.type_count(); id++)
+    if (matches(btf.kind(id), keyword) && !btf.name(id).empty())
       names.emplace_back(btf.name(id));
-  }
   return Error{.stage = Stage::load,
                .code = Code::not_found,
                .message = "no type '" + name + "'",
                .hint = did_you_mean(wanted, names)};
+}
+
+Result<std::int64_t> enumerator_value(const Btf& btf, const std::string& name) {
+  std::vector<std::string> names;
+  for (TypeId id = 1; id < btf.type_count(); id++) {
+    const Kind kind = btf.kind(id);
+    if (kind != Kind::enumeration && kind != Kind::enumeration64) continue;
+    for (std::uint32_t i = 0; i < btf.count(id); i++) {
+      const Enumerator entry = btf.enumerator(id, i);
+      if (entry.name == name) return static_cast<std::int64_t>(entry.value);
+      names.emplace_back(entry.name);
+    }
+  }
+  return Error{.stage = Stage::symbols,
+               .code = Code::not_found,
+               .message = "no enumerator '" + name + "' in the kernel's types",
+               .hint = did_you_mean(name, names)};
 }
 
 }  // namespace ebl::btf

@@ -61,4 +61,7 @@ Result<Layout> layout_of(const Btf& btf, TypeId root);
 /// or a typedef.
 Result<TypeId> type_by_name(const Btf& btf, const std::string& name);
 
+/// The value of an enumerator, in whatever enumeration it stands first.
+Result<std::int64_t> enumerator_value(const Btf& btf, const std::string& name);
+
 }  // namespace ebl::btf

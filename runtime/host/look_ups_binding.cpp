@@ -25,16 +25,7 @@ int tracefs(lua_State* lua) {
 Result<std::int64_t> kernel_enumerator(const std::string& name) {
   Result<btf::Btf> kernel = btf::Btf::from_file(btf::kernel_btf_path());
   if (!kernel) return kernel.take_error();
-  for (btf::TypeId id = 1; id < kernel->type_count(); id++) {
-    const btf::Kind kind = kernel->kind(id);
-    if (kind != btf::Kind::enumeration && kind != btf::Kind::enumeration64) continue;
-    for (std::uint32_t i = 0; i < kernel->count(id); i++)
-      if (kernel->enumerator(id, i).name == name)
-        return static_cast<std::int64_t>(kernel->enumerator(id, i).value);
-  }
-  return Error{.stage = Stage::symbols,
-               .code = Code::not_found,
-               .message = "no enumerator '" + name + "' in the kernel's types"};
+  return btf::enumerator_value(*kernel, name);
 }
 
 /// host.kernel_enumerator(name) -> number | nil, err

@@ -153,8 +153,8 @@ describe("during a compile", function()
     .. "echo over $(echo $K | wc -w)"
 
   it("a second Ctrl-C ends the program and its compiler", function()
-    local result = run_and(compile, children .. "kill -INT $P; sleep 0.2; kill -INT $P"
-                                    .. wait_for_them)
+    local twice = children .. "kill -INT $P; sleep 0.2; kill -INT $P" .. wait_for_them
+    local result = run_and(compile, twice)
     expect.equal(result.out, "over 1\n")
     expect.equal(result.code, 130)
   end)

@@ -62,5 +62,14 @@ TEST(Layout, a_bare_name_finds_typedefs_and_tags) {
   EXPECT_FALSE(type_by_name(kernel(), "union task_struct"));
 }
 
+TEST(Layout, names_what_is_near) {
+  const std::string hint = type_by_name(kernel(), "struct task_strut").error().hint;
+  EXPECT_TRUE(hint.starts_with("did you mean 'task_struct'")) << hint;
+  EXPECT_EQ(*enumerator_value(kernel(), "PIDTYPE_TGID"), 1);
+  EXPECT_NE(
+      enumerator_value(kernel(), "TCP_ESTABLISHD").error().hint.find("TCP_ESTABLISHED"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace ebl::btf
