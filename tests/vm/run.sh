@@ -45,7 +45,9 @@ qemu=
 stop() { if [[ $qemu ]]; then kill "$qemu" 2>/dev/null || true; fi; rm -f -- "$base.cpio"; }
 trap stop EXIT
 trap 'exit 130' INT TERM HUP
-timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu max -smp 2 \
+# One processor: with two, the emulation now and then runs a breakpoint of the kernel's code
+# patching (a tracepoint switched on or off) after it is gone, and the guest panics.
+timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu max -smp 1 \
   -m 2048 -display none -monitor none -nic none -no-reboot \
   -serial "file:$log" -serial "file:$base.results" \
   -kernel "$kernel/vmlinuz" -initrd "$base.cpio" \
