@@ -63,7 +63,10 @@ struct Box {
   /// Raises when the thing has been closed.
   static T& open(lua_State* lua, int index, const char* name) {
     Box* box = check(lua, index, name);
-    if (!box->value) luaL_error(lua, "%s is closed", name);
+    if (!box->value) {
+      luaL_error(lua, "%s is closed", name);
+      __builtin_unreachable();  // luaL_error does not return, but does not say so
+    }
     return *box->value;
   }
   void close() { delete std::exchange(value, nullptr); }
