@@ -35,14 +35,14 @@ end
 describe("example", function()
   it("hello prints what bpf_printk wrote", function()
     local result = watch(file "hello.lua", "/bin/true", "hello from pid [0-9]+")
-    expect.equal(result.code, 0)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
     expect.truthy(result.out:find "hello from pid %d+", result.out)
   end)
 
   it("pid_filter shows the programs of one process only", function()
     local event = "/bin/echo mine; (/bin/false; :)"
     local result = watch(file "pid_filter.lua" .. " $$", event, "/bin/echo")
-    expect.equal(result.code, 0)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
     expect.truthy(result.out:find "%d+%s+/bin/echo", result.out)
     expect.truthy(not result.out:find "/bin/false", result.out)
   end)
@@ -58,7 +58,7 @@ describe("example", function()
       while kill -0 $example; do head -c 100 /etc/services; done >/dev/null 2>&1
       wait $example
     ]]):format(support.quote(support.program), file "histogram.lua"))
-    expect.equal(result.code, 0)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
     expect.truthy(result.out:find "bytes               : count ", result.out)
     expect.truthy(result.err:find "Tracing read", result.err)
   end)
@@ -66,7 +66,7 @@ describe("example", function()
   it("ringbuf sends failed processes and discards the others", function()
     local event = "sh -c 'exit 7'; sh -c 'kill -9 $$'; true"
     local result = watch(file "ringbuf.lua", event, " 9 .* sh$")
-    expect.equal(result.code, 0)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
     expect.truthy(result.out:find "PID     PPID    STATUS SIGNAL   AGE%(ms%) COMM",
                   result.out)
     expect.truthy(result.out:find "%d+%s+%d+%s+7%s+0%s+[%d.]+ sh", result.out)
@@ -98,6 +98,6 @@ describe("example", function()
       cat "$out"
     ]]):format(support.quote(support.program), file "xdp_blocklist.lua"))
     expect.truthy(result.out:find "10.77.0.2: [1-9]%d* dropped", result.out .. result.err)
-    expect.equal(result.code, 0)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
   end)
 end)
