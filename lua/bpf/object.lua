@@ -169,12 +169,4 @@ function M.close_all()
   M.close_things(things)
 end
 
---- Objects that have something attached.
----@return bpf.Object[]
-function M.live()
-  local list = {}
-  for object in pairs(live) do list[#list + 1] = object end
-  return list
-end
-
 return M

@@ -88,9 +88,4 @@ int take_signal() {
   return last_signal.exchange(0);
 }
 
-void reset_signal_handlers() {
-  for (const int number : kEndingSignals) ::signal(number, SIG_DFL);
-  ::signal(SIGPIPE, SIG_DFL);
-}
-
 }  // namespace ebl::events

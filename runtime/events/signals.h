@@ -25,7 +25,4 @@ bool signal_pending();
 /// Answers: takes what has come. Returns the last signal's number, 0 when there was none.
 int take_signal();
 
-/// For a forked child: the default actions again.
-void reset_signal_handlers();
-
 }  // namespace ebl::events

@@ -12,12 +12,6 @@ int link_spec(lua_State* lua) {
   return 1;
 }
 
-/// link:fd() -> number, -1 where the kind has none
-int link_fd(lua_State* lua) {
-  lua_pushinteger(lua, LinkBox::open(lua, 1, kLink).fd());
-  return 1;
-}
-
 /// link:pin(path) -> true | nil, err
 int link_pin(lua_State* lua) {
   const attach::Link& link = LinkBox::open(lua, 1, kLink);
@@ -68,9 +62,11 @@ int close_links(lua_State* lua) {
   return 0;
 }
 
-constexpr luaL_Reg kMethods[] = {{"spec", link_spec}, {"fd", link_fd},
-                                 {"pin", link_pin},   {"update", link_update},
-                                 {"info", link_info}, {nullptr, nullptr}};
+constexpr luaL_Reg kMethods[] = {{"spec", link_spec},
+                                 {"pin", link_pin},
+                                 {"update", link_update},
+                                 {"info", link_info},
+                                 {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"close_links", close_links}, {nullptr, nullptr}};
 
 }  // namespace
