@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/permissions.h"
+#include "load/line_info.h"
 
 namespace ebl::load {
 namespace {
@@ -18,7 +20,15 @@ std::string quoted_after(std::string_view text, std::string_view prefix) {
 }
 
 Error refused_by_verifier(const LoadFailure& failure, const std::string& program) {
-  const VerifierReason reason = verifier_reason(failure.verifier_log);
+  VerifierReason reason = verifier_reason(failure.verifier_log);
+  if (reason.instruction) {
+    // The object's own line information: the same on every kernel, with the column.
+    const LineTable lines = LineTable::read(failure.elf);
+    if (auto line = lines.find(program, *reason.instruction)) {
+      reason.location = std::move(line->location);
+      if (!line->text.empty()) reason.source = std::move(line->text);
+    }
+  }
   Error error{.stage = Stage::load, .code = Code::verifier};
   error.message = "the verifier refused program '" + program + "': " + reason.reason;
   if (!reason.source.empty()) error.message += ", at `" + reason.source + "`";

@@ -214,7 +214,8 @@ Result<void> Object::load_handle(bpf_object* handle) const {
   return load_error({.object = name_,
                      .libbpf_log = capture.text(),
                      .verifier_log = log.get(),
-                     .error_number = -failure});
+                     .error_number = -failure,
+                     .elf = elf_});
 }
 
 Result<void> Object::load(const std::vector<std::string>& program_names) {

@@ -59,6 +59,18 @@ void read_source_line(std::string_view line, VerifierReason& out) {
   out.source = std::string(line);
 }
 
+/// The number of an instruction line, "12: (85) call ..."; state lines ("12: R0=...")
+/// have numbers of their own instruction too, but those of branches may be older.
+std::optional<std::size_t> instruction_number(std::string_view line) {
+  std::size_t number = 0;
+  const auto [end, error] =
+      std::from_chars(line.data(), line.data() + line.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  line.remove_prefix(std::size_t(end - line.data()));
+  if (!line.starts_with(": (")) return std::nullopt;
+  return number;
+}
+
 struct Advice {
   std::string_view reason;
   std::string_view hint;
@@ -123,6 +135,8 @@ VerifierReason verifier_reason(std::string_view log) {
     if (text.empty()) continue;
     if (text.starts_with(';'))
       read_source_line(text, out);
+    else if (const auto number = instruction_number(text))
+      out.instruction = number;
     else if (!is_trace_line(text))
       out.reason = std::string(text);
   }

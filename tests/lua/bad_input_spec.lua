@@ -137,8 +137,35 @@ bpf.load { source = [[
         u64 *value = bpf_map_lookup_elem(&seen, &key);
         return *value;
       }
-    ]] }:attach()]==], 1, "-e:8:", "the verifier refused program 'bad_spec'",
+    ]] }:attach()]==], 1, "-e:8:16: the verifier refused program 'bad_spec'",
+                "`return *value;`",
                 "hint: a look-up may fail: test the pointer for NULL before it is used")
+  end)
+
+  it("that the verifier refuses in a called function is blamed there", function()
+    -- Behind the program lie `harmless`, `second` and `first`, in the order of the calls.
+    local source = [==[bpf.load { source = [[
+      HASH(seen, u32, u64, 8);
+      static __noinline int first(u32 key)
+      {
+        u64 *value = bpf_map_lookup_elem(&seen, &key);
+        return %s;
+      }
+      static __noinline int second(u32 key)
+      {
+        u64 *value = bpf_map_lookup_elem(&seen, &key);
+        return first(key) + %s;
+      }
+      __noinline int harmless(u32 key) { return key > 3; }
+      SEC("tracepoint/syscalls/sys_enter_getppid")
+      int bad_spec(void *ctx)
+      {
+        return harmless(bpf_get_prandom_u32()) + second(1) + first(2);
+      }
+    ]] }:attach()]==]
+    chunk_fails(source:format("*value", "1"), 1, "-e:6:16: ", "`return *value;`")
+    chunk_fails(source:format("1", "*value"), 1, "-e:11:",
+                "`return first(key) + *value;`")
   end)
 end)
 
