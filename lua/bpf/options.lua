@@ -7,7 +7,7 @@ local M = {}
 
 ---@param call string the function that takes them, for the message
 ---@param options any
----@param types table<string, string> the Lua type of each option
+---@param types table<string, string> the Lua type of each option, or "any"
 function M.check(call, options, types)
   if type(options) ~= "table" then
     errors.misuse(("%s takes a table of options, got a %s"):format(call, type(options)))
@@ -18,7 +18,7 @@ function M.check(call, options, types)
       errors.misuse(("%s has no option '%s'"):format(call, tostring(key)),
                     nearest.hint(tostring(key), nearest.keys(types), "options"))
     end
-    if type(value) ~= wanted then
+    if wanted ~= "any" and type(value) ~= wanted then
       errors.misuse(("%s: option '%s' takes a %s, got a %s")
                     :format(call, key, wanted, type(value)))
     end

@@ -3,6 +3,7 @@ local host = require "bpf.host"
 local errors = require "bpf.errors"
 local link = require "bpf.link"
 local option_table = require "bpf.options"
+local test_run = require "bpf.test_run"
 
 local M = {}
 
@@ -61,6 +62,18 @@ end
 function Program:fd()
   self.owner:ensure_loaded(self)
   return errors.check(self.owner.handle:program_fd(self.name))
+end
+
+--- Runs it in the kernel on input of the script's own, with nothing attached: programs
+--- that get a packet, raw tracepoints (`ctx` is their arguments), fentry and fexit on
+--- bpf_fentry_test functions, sk_lookup and syscall programs. A socket filter's packet
+--- begins behind the Ethernet header. Loads it first where needed.
+---@param options bpf.TestRun?
+---@return bpf.TestRunResult
+function Program:test_run(options)
+  local data, context, times = test_run.input(options or {})
+  self.owner:ensure_loaded(self)
+  return errors.check(host.test_run(self.owner.handle, self.name, data, context, times))
 end
 
 function Program:__tostring()

@@ -174,6 +174,7 @@ int open_host(lua_State* lua) {
   register_events(lua);
   register_script_file(lua);
   register_look_ups(lua);
+  register_test_run(lua);
   return 1;
 }
 
