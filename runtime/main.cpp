@@ -62,6 +62,8 @@ int main(int argc, char** argv) {
   app.add_option("--btf", btf,
                  "Kernel types from FILE instead of /sys/kernel/btf/vmlinux")
       ->type_name("FILE");
+  app.add_flag("--dry-run", settings.dry_run,
+               "Compile and have the kernel verify; attach nothing");
   app.add_flag("--no-cache", no_cache, "Compile even what was compiled before");
   app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
 

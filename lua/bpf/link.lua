@@ -15,6 +15,14 @@ function M.new(handle, owner)
   return setmetatable({ handle = handle, owner = owner, spec = handle:spec() }, Link)
 end
 
+--- What attaching gives under --dry-run: a link to nothing.
+---@param spec string
+---@param owner bpf.Object
+---@return bpf.Link
+function M.dry(spec, owner)
+  return setmetatable({ owner = owner, spec = spec }, Link)
+end
+
 --- Detaches; a second call does nothing.
 function Link:close()
   if not self.handle then return end

@@ -220,6 +220,7 @@ function M.run(seconds)
   end
   open()
   compiler.stop()
+  if M.settings.dry_run then return "stop" end
   seconds = seconds or M.settings.duration
   running = true
   local ok, why = xpcall(run_until, errors.with_traceback, seconds and now() + seconds)
@@ -238,6 +239,10 @@ function M.poll(milliseconds)
     errors.misuse("bpf.poll takes a number of milliseconds, or nothing")
   end
   if told then error(M.ENDED, 0) end
+  if M.settings.dry_run then
+    told = true
+    return 0, "stop"
+  end
   open()
   local deadline = now() + (milliseconds or 0) / 1000
   local handled = 0

@@ -130,12 +130,15 @@ local function run_script(settings)
   return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
 end
 
----@param settings table {code?, script?, args, duration?, json, csv, verbose}
+---@param settings table {code?, script?, args, duration?, json, csv, verbose, dry_run}
 ---@return integer exit code
 return function(settings)
   for name, value in pairs(settings) do loop.settings[name] = value end
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
+  if settings.dry_run and (ok or err == loop.ENDED) then
+    ok, err = xpcall(object.verify_rest, errors.with_traceback)
+  end
   local code = 0
   if not ok and err ~= loop.ENDED then code = report(err, settings.verbose) end
   return shut_down(code)

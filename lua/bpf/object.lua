@@ -2,6 +2,7 @@
 local host = require "bpf.host"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
+local loop = require "bpf.loop"
 local map = require "bpf.map"
 local nearest = require "bpf.nearest"
 local plan = require "bpf.plan"
@@ -23,6 +24,9 @@ Object.__index = Object
 -- Objects that have links or readers: they live until close() or the end, whatever the
 -- script drops.
 local live = {}
+-- Every open object in order of creation, under --dry-run: those that the script does not
+-- load are verified at its end.
+local unverified = {}
 
 --- A table of named things whose unknown names raise.
 local function named(entries, noun, object)
@@ -57,6 +61,9 @@ function M.load(options)
   self.maps = named(maps, "map", self)
   self.variables = variables.new(self)
   for name, value in pairs(request.constants) do self.variables[name] = value end
+  if loop.settings.dry_run and not self.compile_only then
+    unverified[#unverified + 1] = self
+  end
   return self
 end
 
@@ -155,6 +162,13 @@ function M.close_things(things)
   host.close_links(handles)
   for _, thing in ipairs(things) do
     if not thing.spec then thing:close() end
+  end
+end
+
+--- Under --dry-run: has the kernel verify what the script has not loaded itself.
+function M.verify_rest()
+  for _, object in ipairs(unverified) do
+    if object.handle then object:ensure_loaded() end
   end
 end
 

@@ -2,6 +2,7 @@
 local host = require "bpf.host"
 local errors = require "bpf.errors"
 local link = require "bpf.link"
+local loop = require "bpf.loop"
 local option_table = require "bpf.options"
 local test_run = require "bpf.test_run"
 
@@ -46,6 +47,7 @@ function Program:attach(spec, options)
   if spec then errors.check(host.parse_spec(spec)) end
   self.owner:ensure_loaded(self, spec)
   local owner = self.owner
+  if loop.settings.dry_run then return link.dry(spec or self.hook, owner) end
   local handle = errors.check(owner.handle:attach(self.name, spec or self.hook, options))
   return owner:own(link.new(handle, owner))
 end

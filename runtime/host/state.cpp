@@ -96,6 +96,7 @@ void push_settings(lua_State* lua, const Settings& settings) {
   set_flag(lua, "json", settings.json);
   set_flag(lua, "csv", settings.csv);
   set_flag(lua, "verbose", settings.verbose);
+  set_flag(lua, "dry_run", settings.dry_run);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {

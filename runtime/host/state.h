@@ -20,6 +20,7 @@ struct Settings {
   bool json = false;
   bool csv = false;
   bool verbose = false;
+  bool dry_run = false;  ///< compile and verify, attach nothing
 };
 
 /// Runs what `settings` names, to its end, and returns the program's exit code. Every
