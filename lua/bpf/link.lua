@@ -7,6 +7,7 @@ local M = {}
 ---@field spec string the probe in the grammar's own words
 local Link = {}
 Link.__index = Link
+M.Link = Link
 
 ---@param handle userdata
 ---@param owner bpf.Object
@@ -57,7 +58,7 @@ function Link:pin(path)
   errors.check(open(self):pin(path))
 end
 
---- Puts another program in place without a gap (xdp).
+--- Puts another program in place without a gap (networking kinds).
 ---@param program bpf.Program
 function Link:update(program)
   program:load()

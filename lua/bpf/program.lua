@@ -26,11 +26,40 @@ function M.new(owner, entry)
 end
 
 local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
-                         replace = "boolean" }
+                         replace = "boolean", before = "any", after = "any",
+                         defrag = "boolean" }
+
+--- before = and after = as the host takes them: a link, a program, or true for all.
+local function position(options)
+  local neighbour = options.before or options.after
+  if neighbour == nil then return nil end
+  if options.before ~= nil and options.after ~= nil then
+    errors.misuse("program:attach takes before or after, not both")
+  end
+  local place = { before = options.before ~= nil }
+  if neighbour == true then return place end
+  local kind = type(neighbour) == "table" and getmetatable(neighbour)
+  if kind == Program then
+    place.program_id = neighbour:id()
+  elseif kind == link.Link then
+    place.link_id = neighbour:info().id
+  else
+    errors.misuse("before and after take a link, a program or true")
+  end
+  return place
+end
+
+--- The options that the host takes, from those that a script writes.
+local function host_options(options)
+  local out = {}
+  for name, value in pairs(options) do out[name] = value end
+  out.before, out.after, out.position = nil, nil, position(options)
+  return out
+end
 
 --- Attaches to `spec`, or to the hook that its SEC() names. Loads it first where needed.
 ---@param spec string?
----@param options {pid: integer?, cpu: integer?, cookie: integer?, replace: boolean?}?
+---@param options table? docs/api.md has a table of them by kind
 ---@return bpf.Link
 function Program:attach(spec, options)
   if spec ~= nil and type(spec) ~= "string" then
@@ -38,6 +67,7 @@ function Program:attach(spec, options)
   end
   if options ~= nil then
     option_table.check("program:attach", options, ATTACH_OPTIONS)
+    options = host_options(options)
   end
   if not spec and not self.hook then
     errors.misuse(("program '%s' names no hook: SEC(\"%s\")")
@@ -57,6 +87,13 @@ end
 function Program:load()
   self.owner:ensure_loaded(self)
   return self
+end
+
+--- The kernel's number of the loaded program; loads it first where needed.
+---@return integer
+function Program:id()
+  self.owner:ensure_loaded(self)
+  return errors.check(self.owner.handle:program_id(self.name))
 end
 
 --- The descriptor of the loaded program; loads it first where needed.

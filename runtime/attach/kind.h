@@ -25,6 +25,15 @@ struct OptionSet {
   bool cpu = false;
   bool cookie = false;
   bool replace = false;
+  bool position = false;
+  bool defrag = false;
+};
+
+/// What a program must be to sit at one hook.
+struct HookType {
+  unsigned type;  ///< bpf_prog_type; its own headers may not know it
+  bpf_attach_type attach_type;
+  std::string_view section;  ///< the SEC() name that says so
 };
 
 struct KindInfo {
@@ -33,7 +42,7 @@ struct KindInfo {
   std::string_view form;                       ///< what a spec looks like, for messages
   std::span<const std::string_view> sections;  ///< SEC() prefixes, without the slash
   OptionSet options;
-  bpf_prog_type type;
+  unsigned type;  ///< bpf_prog_type
   bpf_attach_type attach_type;
   /// Reads what follows "word:" into a spec whose kind is set. The Error is completed
   /// with the whole text and the form by the caller: only `message` counts.
@@ -45,11 +54,19 @@ struct KindInfo {
   /// What the kernel must know before load besides the type; null for most.
   Result<void> (*prepare)(load::Program program, const ProbeSpec& spec);
   Holding (*attach)(load::Program program, const ProbeSpec& spec, const Options& options);
+  /// For a kind with hooks of several types: that of this spec; null: `type` and
+  /// `attach_type` are those of all.
+  HookType (*hook_type)(const ProbeSpec& spec) = nullptr;
+  bool bare = false;  ///< the word alone is a spec: parse() gets ""
 };
+
+/// The type of a program for that spec.
+HookType hook_type_of(const ProbeSpec& spec);
 
 extern const KindInfo tracepoint_kind, raw_tracepoint_kind, tp_btf_kind, kprobe_kind,
     kretprobe_kind, fentry_kind, fexit_kind, uprobe_kind, uretprobe_kind, perf_kind,
-    interval_kind, xdp_kind;
+    interval_kind, xdp_kind, tcx_kind, netkit_kind, cgroup_kind, netfilter_kind,
+    sk_lookup_kind, flow_dissector_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -9,6 +9,8 @@ std::span<const KindInfo* const> all_kinds() {
       &kprobe_kind,     &kretprobe_kind,      &fentry_kind,     //
       &fexit_kind,      &uprobe_kind,         &uretprobe_kind,  //
       &perf_kind,       &interval_kind,       &xdp_kind,        //
+      &tcx_kind,        &netkit_kind,         &cgroup_kind,     //
+      &netfilter_kind,  &sk_lookup_kind,      &flow_dissector_kind,
   };
   return kinds;
 }
@@ -17,6 +19,12 @@ const KindInfo& info_of(Kind kind) {
   for (const KindInfo* info : all_kinds())
     if (info->kind == kind) return *info;
   return tracepoint_kind;  // not reached: a test walks the enumeration
+}
+
+HookType hook_type_of(const ProbeSpec& spec) {
+  const KindInfo& info = info_of(spec.kind);
+  if (info.hook_type) return info.hook_type(spec);
+  return {info.type, info.attach_type, info.sections.front()};
 }
 
 std::string_view to_string(Kind kind) {

@@ -29,10 +29,13 @@ Result<void> check_options(const KindInfo& info, const Options& options) {
     bool given;
     bool OptionSet::* taken;
   };
-  const Row rows[] = {{"pid", options.pid.has_value(), &OptionSet::pid},
-                      {"cpu", options.cpu.has_value(), &OptionSet::cpu},
-                      {"cookie", options.cookie.has_value(), &OptionSet::cookie},
-                      {"replace", options.replace, &OptionSet::replace}};
+  const Row rows[] = {
+      {"pid", options.pid.has_value(), &OptionSet::pid},
+      {"cpu", options.cpu.has_value(), &OptionSet::cpu},
+      {"cookie", options.cookie.has_value(), &OptionSet::cookie},
+      {"replace", options.replace, &OptionSet::replace},
+      {"before or after", options.position.has_value(), &OptionSet::position},
+      {"defrag", options.defrag, &OptionSet::defrag}};
   for (const Row& row : rows) {
     if (!row.given || info.options.*row.taken) continue;
     return attach_error(Code::invalid,
@@ -91,17 +94,18 @@ Error no_cookie(const ProbeSpec& spec) {
 Result<void> prepare(load::Program program, const ProbeSpec& spec) {
   const load::LogCapture quiet;
   const KindInfo& info = info_of(spec.kind);
+  const HookType wanted = hook_type_of(spec);
   const bpf_prog_type type = bpf_program__type(program.handle);
   if (type == BPF_PROG_TYPE_UNSPEC) {
-    bpf_program__set_type(program.handle, info.type);
-    bpf_program__set_expected_attach_type(program.handle, info.attach_type);
-  } else if (type != info.type) {
+    bpf_program__set_type(program.handle, static_cast<bpf_prog_type>(wanted.type));
+    bpf_program__set_expected_attach_type(program.handle, wanted.attach_type);
+  } else if (type != wanted.type) {
     return attach_error(
         Code::invalid,
         fmt::format("program {} is of type {} (SEC(\"{}\")) and cannot be attached to {}",
                     program.name(), libbpf_bpf_prog_type_str(type), program.section(),
                     spec.text()),
-        fmt::format("write SEC(\"{}\") for it", info.sections.front()));
+        fmt::format("write SEC(\"{}\") for it", wanted.section));
   }
   return info.prepare ? info.prepare(program, spec) : Result<void>();
 }
@@ -115,7 +119,7 @@ Result<Link> attach(load::Program program, const ProbeSpec& spec,
   if (bpf_program__fd(program.handle) < 0)
     return attach_error(Code::invalid,
                         fmt::format("program {} is not loaded", program.name()));
-  if (bpf_program__type(program.handle) != info.type)
+  if (bpf_program__type(program.handle) != hook_type_of(spec).type)
     if (Result<void> fits = prepare(program, spec); !fits) return fits.take_error();
   Holding holder = info.attach(program, spec, options);
   if (!holder) return holder.take_error();

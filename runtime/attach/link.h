@@ -23,6 +23,13 @@
 
 namespace ebl::attach {
 
+/// A place among the programs of one hook: before or after one of them, or all.
+struct Position {
+  bool before = false;
+  std::uint32_t link_id = 0;     ///< relative to this link,
+  std::uint32_t program_id = 0;  ///< or this program; both 0: first or last of all
+};
+
 /// Options of Program:attach(spec, opts). Each kind refuses the ones it does not have.
 struct Options {
   std::optional<int> pid;  ///< uprobe, uretprobe, perf: one process; default all
@@ -30,6 +37,8 @@ struct Options {
       cpu;  ///< perf: one CPU; default all. interval: which (default the first)
   std::optional<std::uint64_t> cookie;  ///< bpf_get_attach_cookie(): all but xdp
   bool replace = false;                 ///< xdp: remove what is there first
+  std::optional<Position> position;     ///< tcx, netkit; default the last
+  bool defrag = false;                  ///< netfilter: whole packets only
 };
 
 /// What the kernel says about an attachment.
@@ -67,7 +76,8 @@ class Link {
   /// Code::not_supported where the kind or the kernel has no single link descriptor.
   Result<void> pin(const std::string& path) const;
   /// Puts another loaded program of the same type in place, without a gap.
-  /// Kernel-supported kinds: xdp.
+  /// Kernel-supported kinds: xdp, tcx, netkit, cgroup, netfilter, sk_lookup,
+  /// flow_dissector.
   Result<void> update(load::Program program) const;
   Result<LinkInfo> info() const;
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "attach/link_create.h"
 #include "attach/spec.h"
 
 namespace ebl::attach {
@@ -28,6 +29,31 @@ int set_up_xdp(bpf_program* program, long flags) {
                                 bpf_program__flags(program) | static_cast<__u32>(flags));
 }
 
+/// "tcx/ingress", "tcx/eth0/ingress" and the same for netkit: `second` is the type of a
+/// name that ends in `word`.
+int set_up_either(bpf_program* program, std::string_view word, bpf_attach_type first,
+                  bpf_attach_type second) {
+  const std::string_view section = bpf_program__section_name(program);
+  return bpf_program__set_expected_attach_type(program,
+                                               section.ends_with(word) ? second : first);
+}
+int set_up_tcx(bpf_program* program, long) {
+  return set_up_either(program, "/egress", type_tcx_ingress, type_tcx_egress);
+}
+int set_up_netkit(bpf_program* program, long) {
+  return set_up_either(program, "/peer", type_netkit_primary, type_netkit_peer);
+}
+
+struct UnixHook {
+  const char* section;
+  bpf_attach_type type;
+};
+constexpr UnixHook unix_hooks[] = {{"cgroup/connect_unix", type_unix_connect},
+                                   {"cgroup/sendmsg_unix", type_unix_sendmsg},
+                                   {"cgroup/recvmsg_unix", type_unix_recvmsg},
+                                   {"cgroup/getpeername_unix", type_unix_getpeername},
+                                   {"cgroup/getsockname_unix", type_unix_getsockname}};
+
 }  // namespace
 
 void register_sections() {
@@ -40,6 +66,16 @@ void register_sections() {
     libbpf_register_prog_handler("xdp/", BPF_PROG_TYPE_XDP, BPF_XDP, &opts);
     opts.cookie = BPF_F_XDP_HAS_FRAGS;
     libbpf_register_prog_handler("xdp.frags/", BPF_PROG_TYPE_XDP, BPF_XDP, &opts);
+    opts = {.sz = sizeof opts, .prog_setup_fn = set_up_tcx};
+    libbpf_register_prog_handler("tcx/", BPF_PROG_TYPE_SCHED_CLS, none, &opts);
+    opts.prog_setup_fn = set_up_netkit;
+    libbpf_register_prog_handler("netkit/", BPF_PROG_TYPE_SCHED_CLS, none, &opts);
+    libbpf_register_prog_handler("netfilter+",
+                                 static_cast<bpf_prog_type>(program_netfilter),
+                                 type_netfilter, nullptr);
+    for (const UnixHook& hook : unix_hooks)
+      libbpf_register_prog_handler(hook.section, BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+                                   hook.type, nullptr);
   });
 }
 

@@ -47,7 +47,8 @@ bool known_section(const KindInfo& info, std::string_view prefix) {
 
 std::string ProbeSpec::text() const {
   const KindInfo& info = info_of(kind);
-  return fmt::format("{}:{}", info.word, info.text(*this));
+  const std::string rest = info.text(*this);
+  return rest.empty() ? std::string(info.word) : fmt::format("{}:{}", info.word, rest);
 }
 
 Result<ProbeSpec> parse_probe_spec(std::string_view text) {
@@ -60,6 +61,7 @@ Result<ProbeSpec> parse_probe_spec(std::string_view text) {
       continue;
     }
     const bool bare = colon == std::string_view::npos || colon + 1 == text.size();
+    if (bare && info->bare) return parse_rest(*info, text, "");
     if (bare)
       return invalid_spec(fmt::format("'{}' does not say where to attach", text),
                           fmt::format("write {}", info->form));

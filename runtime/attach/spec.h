@@ -6,7 +6,9 @@
 //   kprobe:FUNCTION[+OFFSET]     kretprobe:FUNCTION      fentry:FUNCTION   fexit:FUNCTION
 //   uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS   uretprobe:BINARY:SYMBOL
 //   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
-//   xdp:INTERFACE[:generic|native|offload]
+//   xdp:INTERFACE[:generic|native|offload]     tcx:INTERFACE:ingress|egress
+//   netkit:INTERFACE:primary|peer     cgroup:PATH:HOOK netfilter:FAMILY:HOOK[:PRIORITY]
+//   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]
 //
 // A new kind is a file beside this one, a line in kinds.cpp and a test.
 #pragma once
@@ -33,6 +35,12 @@ enum class Kind {
   perf,
   interval,
   xdp,
+  tcx,
+  netkit,
+  cgroup,
+  netfilter,
+  sk_lookup,
+  flow_dissector,
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…
@@ -43,14 +51,17 @@ enum class XdpMode { any, generic, native, offload };
 /// Only the fields that the kind has in the grammar are set.
 struct ProbeSpec {
   Kind kind = Kind::tracepoint;
-  std::string category;  ///< tracepoint: the part before the event
-  std::string target;    ///< event, function, symbol, perf event or interface
+  std::string category;  ///< tracepoint: the part before the event; tcx, netkit: the
+                         ///< direction; netfilter: the family
+  std::string target;    ///< event, function, symbol, interface or hook
   std::string binary;  ///< uprobe, uretprobe: a path, or the name of a library or program
   std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
   std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file
   std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given
   std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds
   XdpMode mode = XdpMode::any;
+  std::string path;           ///< a cgroup or a network namespace; empty: our own
+  std::int32_t priority = 0;  ///< netfilter: lower runs earlier
 
   bool operator==(const ProbeSpec&) const = default;
 

@@ -3,14 +3,13 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <linux/if_link.h>
-#include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "attach/holders.h"
+#include "attach/interface.h"
 #include "attach/kind.h"
-#include "base/nearest.h"
 
 namespace ebl::attach {
 namespace {
@@ -32,17 +31,16 @@ constexpr ModeName modes[] = {
 };
 
 Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
-  const std::size_t colon = rest.find(':');
-  spec.target = rest.substr(0, colon);
-  // The kernel's rule for names, less what would make messages unreadable.
-  if (!is_name(spec.target, "-") || spec.target.size() >= IF_NAMESIZE)
-    return malformed(fmt::format("'{}' is not the name of an interface", spec.target));
-  if (colon == std::string_view::npos) return spec;
-  const std::string_view word = rest.substr(colon + 1);
+  Result<ProbeSpec> parsed = parse_interface(rest, std::move(spec));
+  if (!parsed || parsed->category.empty()) {
+    if (parsed && rest.ends_with(':')) return malformed("unknown mode ''");
+    return parsed;
+  }
+  const std::string word = std::exchange(parsed->category, "");
   const auto* mode = std::ranges::find(modes, word, &ModeName::name);
   if (mode == std::end(modes)) return malformed(fmt::format("unknown mode '{}'", word));
-  spec.mode = mode->mode;
-  return spec;
+  parsed->mode = mode->mode;
+  return parsed;
 }
 
 std::string text(const ProbeSpec& spec) {
@@ -54,19 +52,6 @@ std::string text(const ProbeSpec& spec) {
 std::string section_text(std::string_view rest) {
   if (std::ranges::find(map_programs, rest) != std::end(map_programs)) return "";
   return slashes_to_colons(rest);
-}
-
-Error no_such_interface(const ProbeSpec& spec) {
-  std::vector<std::string> names;
-  if (struct if_nameindex* list = ::if_nameindex()) {
-    for (const struct if_nameindex* one = list; one->if_index != 0; one++)
-      names.emplace_back(one->if_name);
-    ::if_freenameindex(list);
-  }
-  return attach_error(
-      Code::not_found,
-      fmt::format("{}: there is no interface {}", spec.text(), spec.target),
-      fmt::format("the interfaces are {}", fmt::join(names, ", ")));
 }
 
 struct Present {
@@ -153,8 +138,9 @@ Error refused(const ProbeSpec& spec, int error) {
 }
 
 Holding attach_xdp(load::Program program, const ProbeSpec& spec, const Options& options) {
-  const int interface = static_cast<int>(::if_nametoindex(spec.target.c_str()));
-  if (interface == 0) return no_such_interface(spec);
+  const Result<int> found = interface_index(spec);
+  if (!found) return found.error();
+  const int interface = *found;
   if (options.replace)
     if (const auto present = present_on(interface)) {
       const int error = remove(interface, *present);

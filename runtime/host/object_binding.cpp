@@ -168,28 +168,63 @@ int object_program_fd(lua_State* lua) {
   return 1;
 }
 
+/// object:program_id(name) -> number | nil, err. The program is loaded.
+int object_program_id(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  Result<load::Program> program = object.program(luaL_checkstring(lua, 2));
+  if (!program) return fail(lua, program.error());
+  Result<std::uint32_t> id = load::program_id(*program);
+  if (!id) return fail(lua, id.error());
+  lua_pushnumber(lua, *id);
+  return 1;
+}
+
+/// The number in `field` of the table at `index`.
+std::optional<std::int64_t> number_field(lua_State* lua, int index, const char* field) {
+  lua_getfield(lua, index, field);
+  std::optional<std::int64_t> value;
+  if (lua_isnumber(lua, -1)) value = static_cast<std::int64_t>(lua_tonumber(lua, -1));
+  lua_pop(lua, 1);
+  return value;
+}
+
+bool flag_field(lua_State* lua, int index, const char* field) {
+  lua_getfield(lua, index, field);
+  const bool value = lua_toboolean(lua, -1);
+  lua_pop(lua, 1);
+  return value;
+}
+
+/// The options of attach() at `index`; lua/bpf/program.lua has checked their types.
+attach::Options attach_options(lua_State* lua, int index) {
+  attach::Options options;
+  if (!lua_istable(lua, index)) return options;
+  if (auto pid = number_field(lua, index, "pid")) options.pid = static_cast<int>(*pid);
+  if (auto cpu = number_field(lua, index, "cpu")) options.cpu = static_cast<int>(*cpu);
+  if (auto cookie = number_field(lua, index, "cookie"))
+    options.cookie = static_cast<std::uint64_t>(*cookie);
+  options.replace = flag_field(lua, index, "replace");
+  options.defrag = flag_field(lua, index, "defrag");
+  lua_getfield(lua, index, "position");
+  if (lua_istable(lua, -1)) {
+    const int place = lua_gettop(lua);
+    options.position = attach::Position{
+        .before = flag_field(lua, place, "before"),
+        .link_id =
+            static_cast<std::uint32_t>(number_field(lua, place, "link_id").value_or(0)),
+        .program_id = static_cast<std::uint32_t>(
+            number_field(lua, place, "program_id").value_or(0))};
+  }
+  lua_pop(lua, 1);
+  return options;
+}
+
 /// object:attach(program, spec, options) -> link | nil, err. The program is loaded.
 int object_attach(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   const std::string name = luaL_checkstring(lua, 2);
   const std::string spec_text = luaL_checkstring(lua, 3);
-  attach::Options options;
-  if (lua_istable(lua, 4)) {
-    auto number = [lua](const char* field) -> std::optional<std::int64_t> {
-      lua_getfield(lua, 4, field);
-      std::optional<std::int64_t> value;
-      if (lua_isnumber(lua, -1)) value = static_cast<std::int64_t>(lua_tonumber(lua, -1));
-      lua_pop(lua, 1);
-      return value;
-    };
-    if (auto pid = number("pid")) options.pid = static_cast<int>(*pid);
-    if (auto cpu = number("cpu")) options.cpu = static_cast<int>(*cpu);
-    if (auto cookie = number("cookie"))
-      options.cookie = static_cast<std::uint64_t>(*cookie);
-    lua_getfield(lua, 4, "replace");
-    options.replace = lua_toboolean(lua, -1);
-    lua_pop(lua, 1);
-  }
+  const attach::Options options = attach_options(lua, 4);
   Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
   if (!spec) return fail(lua, spec.error());
   Result<load::Program> program = object.program(name);
@@ -227,12 +262,19 @@ int parse_spec(lua_State* lua) {
 }
 
 constexpr luaL_Reg kObjectMethods[] = {
-    {"programs", object_programs},   {"maps", object_maps},
-    {"variables", object_variables}, {"variable_memory", object_variable_memory},
-    {"layout", object_layout},       {"type_id", object_type_id},
-    {"load", object_load},           {"load_late", object_load_late},
-    {"loaded", object_loaded},       {"program_fd", object_program_fd},
-    {"attach", object_attach},       {nullptr, nullptr},
+    {"programs", object_programs},
+    {"maps", object_maps},
+    {"variables", object_variables},
+    {"variable_memory", object_variable_memory},
+    {"layout", object_layout},
+    {"type_id", object_type_id},
+    {"load", object_load},
+    {"load_late", object_load_late},
+    {"loaded", object_loaded},
+    {"program_fd", object_program_fd},
+    {"program_id", object_program_id},
+    {"attach", object_attach},
+    {nullptr, nullptr},
 };
 
 constexpr luaL_Reg kFunctions[] = {{"open", object_open},

@@ -31,6 +31,17 @@ bool starts_section(std::string_view name, std::string_view section) {
 
 }  // namespace
 
+Result<std::uint32_t> program_id(const Program& program) {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  if (const int failure = bpf_obj_get_info_by_fd(program.fd, &info, &size); failure != 0)
+    return Error{.stage = Stage::load,
+                 .code = Code::io,
+                 .message = "cannot read the information of program '" + program.name() +
+                            "': " + errno_text(-failure)};
+  return info.id;
+}
+
 Result<Object::Handle> Object::open_handle() const {
   LogCapture capture;
   bpf_object_open_opts options{};

@@ -4,7 +4,10 @@
 
 #include <bpf/libbpf.h>
 
+#include <cstdint>
 #include <string>
+
+#include "base/result.h"
 
 namespace ebl::load {
 
@@ -17,5 +20,8 @@ struct Program {
   std::string name() const { return bpf_program__name(handle); }
   std::string section() const { return bpf_program__section_name(handle); }
 };
+
+/// The kernel's number of a loaded program.
+Result<std::uint32_t> program_id(const Program& program);
 
 }  // namespace ebl::load

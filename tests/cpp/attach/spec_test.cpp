@@ -50,6 +50,18 @@ const Good good[] = {
      {.kind = Kind::xdp, .target = "veth-1.2", .mode = XdpMode::native}},
     {"xdp:eth0:generic", {.kind = Kind::xdp, .target = "eth0", .mode = XdpMode::generic}},
     {"xdp:eth0:offload", {.kind = Kind::xdp, .target = "eth0", .mode = XdpMode::offload}},
+    {"tcx:eth0:egress", {.kind = Kind::tcx, .category = "egress", .target = "eth0"}},
+    {"netkit:nk0:peer", {.kind = Kind::netkit, .category = "peer", .target = "nk0"}},
+    {"cgroup:/sys/fs/cgroup/a:b:connect4",
+     {.kind = Kind::cgroup, .target = "connect4", .path = "/sys/fs/cgroup/a:b"}},
+    {"netfilter:ipv6:post_routing:-300",
+     {.kind = Kind::netfilter,
+      .category = "ipv6",
+      .target = "post_routing",
+      .priority = -300}},
+    {"sk_lookup", {.kind = Kind::sk_lookup}},
+    {"sk_lookup:/run/netns/blue", {.kind = Kind::sk_lookup, .path = "/run/netns/blue"}},
+    {"flow_dissector", {.kind = Kind::flow_dissector}},
 };
 
 TEST(Spec, reads_each_form_and_writes_it_back) {
@@ -79,7 +91,8 @@ const Bad bad[] = {
     {"zz:a", "'zz:a': unknown kind of probe 'zz'",
      "the kinds are tracepoint, raw_tracepoint, tp_btf, kprobe, kretprobe, fentry, "
      "fexit, "
-     "uprobe, uretprobe, perf, interval, xdp"},
+     "uprobe, uretprobe, perf, interval, xdp, tcx, netkit, cgroup, netfilter, sk_lookup, "
+     "flow_dissector"},
     {"tracepoint:sched", "'tracepoint:sched': a tracepoint has two names",
      "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
     {"tracepoint:../x:id", "'tracepoint:../x:id': '../x' is not a name",
@@ -135,6 +148,21 @@ const Bad bad[] = {
      "'xdp:sixteencharacter': 'sixteencharacter' is not the name of an interface",
      "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
      "xdp:eth0"},
+    {"tcx:eth0", "'tcx:eth0': ingress or egress is missing",
+     "write tcx:INTERFACE:ingress or tcx:INTERFACE:egress, as in tcx:eth0:ingress"},
+    {"cgroup:/sys/fs/cgroup/x:conect4",
+     "'cgroup:/sys/fs/cgroup/x:conect4': no hook 'conect4'; did you mean 'connect4', "
+     "'connect6'?",
+     "write cgroup:PATH:HOOK, as in cgroup:/sys/fs/cgroup/web:connect4"},
+    {"cgroup:connect4", "'cgroup:connect4': a path and a hook are wanted",
+     "write cgroup:PATH:HOOK, as in cgroup:/sys/fs/cgroup/web:connect4"},
+    {"netfilter:ipx:local_in:0", "'netfilter:ipx:local_in:0': 'ipx' is not ipv4 or ipv6",
+     "write netfilter:FAMILY:HOOK:PRIORITY, as in netfilter:ipv4:local_in:0"},
+    {"netfilter:ipv4:local_in:low",
+     "'netfilter:ipv4:local_in:low': 'low' is not a priority",
+     "write netfilter:FAMILY:HOOK:PRIORITY, as in netfilter:ipv4:local_in:0"},
+    {"sk_lookup:blue", "'sk_lookup:blue': 'blue' is not the path of a network namespace",
+     "write sk_lookup or sk_lookup:PATH, as in sk_lookup:/run/netns/blue"},
     {"xdp:eth0:fast", "'xdp:eth0:fast': unknown mode 'fast'",
      "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
      "xdp:eth0"},
@@ -152,7 +180,7 @@ TEST(Spec, refuses_the_rest_and_says_what_is_wanted) {
 }
 
 TEST(Spec, every_kind_is_in_the_table_once) {
-  for (int i = 0; i <= static_cast<int>(Kind::xdp); i++) {
+  for (int i = 0; i < static_cast<int>(all_kinds().size()); i++) {
     const auto kind = static_cast<Kind>(i);
     EXPECT_EQ(std::ranges::count(all_kinds(), kind, &KindInfo::kind), 1) << i;
     EXPECT_EQ(info_of(kind).kind, kind);
@@ -194,6 +222,12 @@ const Section sections[] = {
     {"kprobe", ""},
     {"perf_event", ""},
     {"tc", ""},
+    {"tcx/ingress", ""},
+    {"tcx/eth0/ingress", "tcx:eth0:ingress"},
+    {"netkit/nk0/primary", "netkit:nk0:primary"},
+    {"netfilter", ""},
+    {"netfilter/ipv4/local_in/10", "netfilter:ipv4:local_in:10"},
+    {"sk_lookup", ""},
     {"cgroup/connect4", ""},
     {"cgroup_skb/ingress", ""},
     {"", ""},
