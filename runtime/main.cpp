@@ -35,6 +35,15 @@ std::string check_seconds(const std::string& text) {
   return "'" + text + "' is not a positive number of seconds";
 }
 
+/// The same for the limit of a compile.
+std::string check_compile_limit(const std::string& text) {
+  const bool digits = !text.empty() && text.size() <= 4 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && std::atoi(text.c_str()) >= 1 && std::atoi(text.c_str()) <= 3600)
+    return {};
+  return "'" + text + "' is not a whole number of seconds from 1 to 3600";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,6 +61,7 @@ int main(int argc, char** argv) {
   bool version = false;
   bool no_cache = false;
   std::string btf;
+  std::string compile_limit;
   CLI::Option* code = app.add_option("-e", settings.code, "Run CODE")->type_name("CODE");
   app.add_option("-d,--duration", settings.duration, "Stop after SECONDS")
       ->type_name("SECONDS")
@@ -64,6 +74,10 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("--dry-run", settings.dry_run,
                "Compile and have the kernel verify; attach nothing");
+  app.add_option("--compile-limit", compile_limit,
+                 "Let a compile take SECONDS of processor time, not 10")
+      ->type_name("SECONDS")
+      ->check(check_compile_limit);
   app.add_flag("--no-cache", no_cache, "Compile even what was compiled before");
   app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
 
@@ -100,5 +114,7 @@ int main(int argc, char** argv) {
   }
   settings.args = std::move(rest);
   if (!btf.empty()) ::setenv("EBPF_LUA_BTF", btf.c_str(), 1);
+  if (!compile_limit.empty())
+    ::setenv("EBPF_LUA_COMPILE_LIMIT", compile_limit.c_str(), 1);
   return ebl::host::run(settings);
 }

@@ -14,6 +14,7 @@
 
 #include "base/unique_fd.h"
 #include "compile/compiler_abi.h"
+#include "compile/confinement.h"
 #include "compile/flags.h"
 #include "compile/server.h"
 #include "compile/wire.h"
@@ -21,8 +22,8 @@
 namespace ebl::compile {
 namespace {
 
-// What the client waits beyond the time limit of a compile, for a server on a busy
-// machine.
+// What the client waits beyond the time limit of a compile, for a server that starts on a
+// busy machine.
 constexpr int kGraceMilliseconds = 20'000;
 
 Error failure(Code code, std::string message, std::string hint = {}) {
@@ -147,7 +148,8 @@ void Compiler::Server::stop() {
 std::optional<Verdict> Compiler::Server::exchange(const Ticket& ticket) {
   if (!send_ticket(socket.get(), ticket)) return std::nullopt;
   const int patience =
-      static_cast<int>(options.time_limit_seconds) * 1000 + kGraceMilliseconds;
+      static_cast<int>(options.time_limit_seconds * kWallClockFactor) * 1000 +
+      kGraceMilliseconds;
   pollfd ready{.fd = socket.get(), .events = POLLIN, .revents = 0};
   int count;
   do count = ::poll(&ready, 1, patience);
@@ -194,8 +196,10 @@ Result<Output> conclude(const Verdict& verdict, int reply, const Options& option
     case Outcome::out_of_time:
       return failure(Code::compile,
                      "the compile takes more than " +
-                         std::to_string(options.time_limit_seconds) + " s",
-                     "look for a macro or a loop that grows without bounds");
+                         std::to_string(options.time_limit_seconds) +
+                         " s of processor time",
+                     "look for a macro or a loop that grows without bounds; a slow "
+                     "machine needs --compile-limit SECONDS or EBPF_LUA_COMPILE_LIMIT");
     case Outcome::no_library:
       return failure(
           Code::internal,

@@ -6,8 +6,8 @@
 // forks a server, which closes every inherited descriptor, sets PR_SET_PDEATHSIG and
 // no_new_privs, drops its capabilities, opens compiler.so and indexes the kernel's BTF;
 // each compile is a fork of that server. Object and diagnostics come back through a
-// memfd. A compile may take 10 s of time and 2 GiB of memory; past that, and when the
-// compiler crashes, the result is an Error.
+// memfd. A compile may take 10 s of processor time and 2 GiB of memory; past that, and
+// when the compiler crashes, the result is an Error.
 //
 // A Compiler is used by one thread. It is the only part of compile/ that the host links.
 #pragma once
@@ -25,7 +25,7 @@ namespace ebl::compile {
 struct Options {
   std::string library;                    ///< path of compiler.so
   std::string btf_path;                   ///< the kernel's BTF (btf::kernel_btf_path())
-  std::uint32_t time_limit_seconds = 10;  ///< of one compile
+  std::uint32_t time_limit_seconds = 10;  ///< of processor time, for one compile
   std::uint64_t memory_limit_bytes = 2ull << 30;  ///< of one compile
 };
 

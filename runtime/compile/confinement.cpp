@@ -147,7 +147,7 @@ bool confine_child(pid_t server, const Limits& limits) {
   limit(RLIMIT_CPU, limits.seconds, limits.seconds + 1);  // SIGXCPU tells what it was
   const rlim_t data = data_bytes() + limits.memory_bytes;
   limit(RLIMIT_DATA, data, data);
-  ::alarm(limits.seconds);
+  ::alarm(limits.seconds * kWallClockFactor);
   return true;
 }
 

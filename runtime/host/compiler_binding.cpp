@@ -1,5 +1,10 @@
 // The compiler as Lua sees it: one server a process, started early or at the first
 // compile.
+#include <charconv>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
 #include "btf/btf.h"
 #include "compile/compiler.h"
 #include "host/bindings.h"
@@ -11,11 +16,37 @@ namespace {
 constexpr const char* kCompiler = "bpf compiler";
 using CompilerBox = Box<compile::Compiler>;
 
+constexpr std::uint32_t kMostSeconds = 3600;
+
+/// $EBPF_LUA_COMPILE_LIMIT, which --compile-limit sets; the compiler's own limit where it
+/// is not set.
+Result<std::uint32_t> compile_limit() {
+  const char* variable = std::getenv("EBPF_LUA_COMPILE_LIMIT");
+  if (!variable || !*variable) return compile::Options{}.time_limit_seconds;
+  const std::string_view text(variable);
+  std::uint32_t seconds = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds < 1 ||
+      seconds > kMostSeconds)
+    return Error{.stage = Stage::usage,
+                 .code = Code::invalid,
+                 .message = "the compile limit '" + std::string(text) +
+                            "' is not a whole number of seconds from 1 to " +
+                            std::to_string(kMostSeconds),
+                 .hint = "it comes from --compile-limit or EBPF_LUA_COMPILE_LIMIT"};
+  return seconds;
+}
+
 /// host.compiler() -> compiler | nil, err. Its server begins to get ready at once.
 int compiler_start(lua_State* lua) {
   const Places places = get_places(lua);
-  Result<compile::Compiler> compiler = compile::Compiler::start(
-      {.library = places.compiler, .btf_path = btf::kernel_btf_path()});
+  const Result<std::uint32_t> limit = compile_limit();
+  if (!limit) return fail(lua, limit.error());
+  Result<compile::Compiler> compiler =
+      compile::Compiler::start({.library = places.compiler,
+                                .btf_path = btf::kernel_btf_path(),
+                                .time_limit_seconds = *limit});
   if (!compiler) return fail(lua, compiler.error());
   CompilerBox::push(lua, std::move(*compiler), kCompiler);
   return 1;

@@ -127,6 +127,26 @@ bpf.load { source = [[
     ]], 1, ":90001:9: error: use of undeclared identifier 'y'", "90001 | int x = y;")
   end)
 
+  it("that keeps the compiler busy ends at the time limit, which can be set", function()
+    local slow = [[-e 'local lines = { "#define P0 ;\n" }
+      for i = 1, 16 do
+        lines[#lines + 1] = ("#define P%d P%d P%d\n"):format(i, i - 1, i - 1)
+      end
+      lines[#lines + 1] = ("P16\n"):rep(20000)
+      bpf.load { source = table.concat(lines) }']]
+    local hint = "a slow machine needs --compile-limit SECONDS or EBPF_LUA_COMPILE_LIMIT"
+    program.fails("--compile-limit 1 " .. slow, 1,
+                  "the compile takes more than 1 s of processor time", hint)
+    local mine = support.quote(support.program)
+    local function with_variable(value)
+      return support.sh("EBPF_LUA_COMPILE_LIMIT=" .. value .. " " .. mine .. " " .. slow)
+    end
+    program.failed(with_variable "1", 1, "more than 1 s of", hint)
+    program.failed(with_variable "soon", 2,
+                   "the compile limit 'soon' is not a whole number of seconds",
+                   "hint: it comes from --compile-limit or EBPF_LUA_COMPILE_LIMIT")
+  end)
+
   it("that the verifier refuses is blamed by its line and reason", function()
     chunk_fails([==[bpf.load { source = [[
       HASH(seen, u32, u64, 8);

@@ -20,6 +20,10 @@ describe("usage", function()
     end
     fails("-d abc -e 1", 2, "--duration: 'abc' is not")
     fails("--json --csv -e 1", 2, "--json and --csv exclude each other")
+    for _, value in ipairs { "abc", "0", "1.5", "99999" } do
+      fails("--compile-limit " .. value .. " -e 1", 2, "--compile-limit: '" .. value
+            .. "' is not a whole number of seconds from 1 to 3600")
+    end
   end)
 
   it("says why a script cannot be read", function()

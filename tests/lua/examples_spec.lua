@@ -9,16 +9,15 @@ local EXAMPLES = HERE .. "../../examples/"
 --- Runs an example in the background while `event` (shell) runs again and again, until
 --- its output has a line that matches `pattern`. Returns its whole output.
 local function watch(example, event, pattern)
-  return support.sh(([[
+  return support.sh(support.WAIT_FOR .. ([[
     out=$(mktemp)
     %s %s >"$out" 2>&1 &
     example=$!
-    for _ in $(seq 200); do
+    seen() {
       { %s; } >/dev/null 2>&1
-      grep -qE %s "$out" && break
-      kill -0 $example || break
-      sleep 0.1
-    done
+      grep -qE %s "$out" || ! kill -0 $example
+    }
+    wait_for seen
     kill -INT $example
     wait $example
     code=$?
@@ -75,7 +74,7 @@ describe("example", function()
   end)
 
   it("xdp_blocklist drops the packets of one address and counts them", function()
-    local result = support.sh(([[
+    local result = support.sh(support.WAIT_FOR .. ([[
       set -e
       ns=ebl-xdp-$$
       trap 'ip netns del $ns' EXIT
@@ -88,11 +87,11 @@ describe("example", function()
       out=$(mktemp)
       %s %s eblx0 10.77.0.2 >"$out" 2>&1 &
       example=$!
-      for _ in $(seq 200); do
+      dropped() {
         ip netns exec $ns bash -c 'echo hello >/dev/udp/10.77.0.1/9999' || true
-        grep -qE ': [1-9][0-9]* dropped' "$out" && break
-        sleep 0.1
-      done
+        grep -qE ': [1-9][0-9]* dropped' "$out"
+      }
+      wait_for dropped
       kill -INT $example
       wait $example
       cat "$out"

@@ -22,13 +22,14 @@ local READY = 'io.stderr:write("ready\\n")\n'
 local function run_and(script, commands, before)
   local result
   program.with_files({ ["script.lua"] = script }, function(folder)
-    result = support.sh(([[
+    result = support.sh(support.WAIT_FOR .. ([[
       cd %s
       %s %s script.lua >out 2>err &
       P=$!
-      for i in $(seq 400); do grep -q ready err && break; sleep 0.05; done
+      wait_for grep -q ready err
       alive() { kill -0 $1 2>/dev/null; }
-      gone() { for i in $(seq 200); do alive $1 || return 0; sleep 0.05; done; return 1; }
+      dead() { ! alive $1; }
+      gone() { wait_for dead $1; }
       %s
       wait $P; code=$?
       cat out; cat err >&2
@@ -39,7 +40,7 @@ local function run_and(script, commands, before)
 end
 
 local RUN = ATTACHED .. READY .. [[
-local why = bpf.run(60)
+local why = bpf.run(1000)
 print(why, obj.variables.calls >= 0)
 ]]
 
@@ -117,11 +118,11 @@ describe("a second signal", function()
       while true do end
     ]]
     program.with_files({ ["script.lua"] = script }, function(folder)
-      local inside = ([[
+      local inside = support.WAIT_FOR .. ([[
         cd %s; stty sane; stty -g >before
         %s script.lua </dev/tty 2>err &
         P=$!
-        for i in $(seq 400); do grep -q ready err && break; sleep 0.05; done
+        wait_for grep -q ready err
         stty -g >during
         kill -INT $P; sleep 0.5; kill -INT $P; wait $P
         stty -g >after
@@ -147,8 +148,8 @@ lines[#lines + 1] = ("P16\n"):rep(20000)
 describe("during a compile", function()
   local compile = SLOW_C .. READY .. "bpf.load { source = table.concat(lines) }\n"
     .. "print('compiled', bpf.run())"
-  local children = "for i in $(seq 200); do K=$(cat /proc/$P/task/$P/children); "
-    .. "[ -n \"$K\" ] && break; sleep 0.05; done; sleep 0.3; "
+  local children = "has_child() { K=$(cat /proc/$P/task/$P/children); [ -n \"$K\" ]; }; "
+    .. "wait_for has_child; sleep 0.3; "
   local wait_for_them = "; for k in $K; do gone $k || echo left; done; "
     .. "echo over $(echo $K | wc -w)"
 
@@ -170,11 +171,9 @@ describe("SIGKILL", function()
   it("leaves no program, no link and no process", function()
     local result = run_and(RUN, "kill -KILL $P; wait $P")
     expect.equal(result.code, 137)
-    for _ = 1, 100 do -- the kernel frees programs after a grace period
-      if kernel_state.programs("sig_spec_probe") == 0 then break end
-      support.sleep(0.05)
-    end
-    expect.equal(kernel_state.programs("sig_spec_probe"), 0)
+    expect.truthy(support.eventually(function() -- freed after a grace period
+      return kernel_state.programs("sig_spec_probe") == 0
+    end), "no program")
     expect.equal(kernel_state.links("sig_spec_probe"), 0)
   end)
 

@@ -4,28 +4,34 @@ local support = require "support"
 
 local quote = support.quote
 
---- Runs a chunk with this shell text in front of it (a redirection or a pipe's writer).
-local function fed(before, after)
-  local chunk = "bpf.each_line(print) print(bpf.run(0.5))"
+--- Prints each line, with this shell text around it (a pipe's writer, a redirection),
+--- until `last` has come or `seconds` have passed.
+local function fed(before, after, last, seconds)
+  local chunk = ([[
+    bpf.each_line(function(line)
+      print(line)
+      if line == %q then bpf.stop() end
+    end)
+    print(bpf.run(%d))]]):format(last or "end", seconds or 50)
   return support.sh(("%s %s -e %s %s"):format(before, quote(support.program),
                                               quote(chunk), after or ""))
 end
 
 describe("bpf.each_line", function()
   it("gets lines as they come, and a last one without its end", function()
-    local result = fed("(echo one; sleep 0.1; printf 'two\\nthree') |")
+    local result = fed("(echo one; sleep 0.1; printf 'two\\nthree') |", "", "three")
     expect.equal(result.err, "")
-    expect.equal(result.out, "one\ntwo\nthree\ntimeout\n")
+    expect.equal(result.out, "one\ntwo\nthree\nstop\n")
   end)
 
   it("reads files, which epoll does not take, and /dev/null", function()
-    program.with_files({ ["input"] = ("line\n"):rep(500000) }, function(folder)
-      local result = fed("", ("<%s/input | uniq -c"):format(folder))
+    program.with_files({ ["input"] = ("line\n"):rep(500000) .. "end" }, function(folder)
+      local result = fed("", ("<%s/input | uniq -c"):format(folder), "end")
       expect.equal(result.err, "")
-      expect.truthy(result.out:match("^ *500000 line\n *1 timeout\n$"), result.out)
+      expect.truthy(result.out:match("^ *500000 line\n *1 end\n *1 stop\n$"), result.out)
     end)
-    expect.equal(fed("", "</dev/null").out, "timeout\n")
-    expect.equal(fed("", "</tmp").out, "timeout\n")
+    expect.equal(fed("", "</dev/null", nil, 1).out, "timeout\n")
+    expect.equal(fed("", "</tmp", nil, 1).out, "timeout\n")
   end)
 
   it("leaves the terminal blocking for those who read it next", function()

@@ -68,10 +68,10 @@ end)
 describe("an idle loop", function()
   it("has written what was printed before", function()
     program.with_files({}, function(folder)
-      local result = support.sh(([[
+      local result = support.sh(support.WAIT_FOR .. ([[
         cd %s
-        %s -e 'print "early" bpf.run(50)' >out &
-        for i in $(seq 400); do grep early out && break; sleep 0.05; done
+        %s -e 'print "early" bpf.run(1000)' >out &
+        wait_for grep early out
         kill -INT $!; wait $!
       ]]):format(folder, quote(support.program)))
       expect.equal(result.out, "early\n")

@@ -21,6 +21,19 @@ M.program = link_target("/proc/self/exe")
 --- This process.
 M.pid = tonumber(ffi.C.getpid())
 
+--- How much longer than on a quiet machine everything may take: emulated ones are slow.
+--- Every time limit of a spec comes from here.
+M.patience = math.max(1, tonumber(os.getenv "EBPF_LUA_TEST_PATIENCE") or 1)
+
+--- A shell function for the commands of a spec: `wait_for COMMAND...` runs it until it
+--- succeeds, for at most 20 patient seconds; false when it never did.
+M.WAIT_FOR = ([[
+  wait_for() {
+    local end=$((SECONDS + %d))
+    until "$@"; do ((SECONDS < end)) || return 1; sleep 0.05; done
+  }
+]]):format(20 * M.patience)
+
 --- A single-quoted shell word.
 function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
@@ -34,13 +47,13 @@ local function read_and_remove(path)
   return text
 end
 
---- Runs a shell command, at most 60 seconds.
+--- Runs a shell command, at most 60 patient seconds.
 ---@param command string
 ---@return {code: integer, out: string, err: string} code: 128 + n when signal n ended it
 function M.sh(command)
   local out, err = os.tmpname(), os.tmpname()
-  local status = os.execute(("timeout -k 1 60 bash -c %s >%s 2>%s </dev/null")
-                            :format(M.quote(command), out, err))
+  local status = os.execute(("timeout -k 1 %d bash -c %s >%s 2>%s </dev/null")
+                            :format(60 * M.patience, M.quote(command), out, err))
   local code = status >= 256 and math.floor(status / 256) or status
   return { code = code, out = read_and_remove(out), err = read_and_remove(err) }
 end
@@ -64,6 +77,18 @@ end
 
 function M.sleep(seconds)
   ffi.C.usleep(seconds * 1e6)
+end
+
+--- Calls `fn` until it returns something true, which is returned; false when it has not
+--- for 20 patient seconds.
+---@param fn fun(): any
+function M.eventually(fn)
+  for _ = 1, 1000 * M.patience do
+    local value = fn()
+    if value then return value end
+    M.sleep(0.02)
+  end
+  return false
 end
 
 return M

@@ -6,9 +6,6 @@ local it, expect = harness.it, harness.expect
 
 local M = {}
 
---- How long anything may take: emulated machines are slow.
-M.PATIENCE = 20
-
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local folder = here .. "../../scripts/"
 local actor = support.quote(support.program) .. " " .. here .. "actor.lua "
@@ -36,12 +33,8 @@ end
 ---@param what string|fun(): string
 ---@param fn fun(): any
 function M.wait_for(what, fn)
-  for _ = 1, M.PATIENCE * 50 do
-    local value = fn()
-    if value then return value end
-    support.sleep(0.02)
-  end
-  error("waited in vain for " .. (type(what) == "function" and what() or what), 2)
+  return support.eventually(fn)
+    or error("waited in vain for " .. (type(what) == "function" and what() or what), 2)
 end
 
 ---@class Tool
@@ -117,8 +110,9 @@ local function start(command, options)
     command = ("ip netns exec %s %s"):format(options.netns, command)
   end
   local inner = ("echo $$ >%s/pid; exec %s"):format(self.folder, command)
-  os.execute(("(timeout -k 1 150 bash -c %s <%s >%s/out 2>%s/err; echo $? >%s/code) &")
-             :format(support.quote(inner), stdin, self.folder, self.folder, self.folder))
+  os.execute(("(timeout -k 1 %d bash -c %s <%s >%s/out 2>%s/err; echo $? >%s/code) &")
+             :format(150 * support.patience, support.quote(inner), stdin, self.folder,
+                     self.folder, self.folder))
   return self
 end
 
@@ -176,7 +170,7 @@ function M.common_tests(name, options)
     local before = os.time()
     local result = support.sh(command .. "-d 1")
     expect.equal({ result.code, result.err }, { 0, "" })
-    expect.truthy(os.time() - before < 30, "seconds")
+    expect.truthy(os.time() - before < 30 * support.patience, "seconds")
     result = support.sh(("set -o pipefail; %s -d 1 | head -1 >/dev/null"):format(command))
     expect.equal({ result.code, result.err }, { 0, "" })
   end)

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "patience.h"
 #include "test_program.h"
 
 namespace ebl::attach {
@@ -47,7 +48,7 @@ class Xdp : public ::testing::Test {
       ASSERT_EQ(::sendto(fd.get(), frame, sizeof frame, 0,
                          reinterpret_cast<const sockaddr*>(&to), sizeof to),
                 static_cast<ssize_t>(sizeof frame));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50) * test::patience());
   }
 
   static Result<Link> attach_to(TestProgram& test, const std::string& text,

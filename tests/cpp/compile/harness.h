@@ -15,11 +15,14 @@
 #include "btf/btf.h"
 #include "compile/compiler.h"
 #include "compile/wire.h"
+#include "patience.h"
 
 namespace ebl::compile {
 
 inline Options test_options() {
-  return {.library = EBL_COMPILER_SO, .btf_path = "/sys/kernel/btf/vmlinux"};
+  return {.library = EBL_COMPILER_SO,
+          .btf_path = "/sys/kernel/btf/vmlinux",
+          .time_limit_seconds = 10u * unsigned(test::patience())};
 }
 
 /// A Compiler that the tests of one process share.

@@ -6,12 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "harness.h"
+#include "patience.h"
 
 namespace ebl::compile {
 namespace {
@@ -156,12 +155,12 @@ TEST(Server, DiesWithItsHost) {
   char byte;
   ASSERT_EQ(read(notice[0], &byte, 1), 1);
   std::vector<pid_t> processes;
-  for (int i = 0; i < 200 && processes.size() < 2; i++) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  test::eventually([&] {
     processes = children_of(host);
     if (!processes.empty())
       for (const pid_t child : children_of(processes[0])) processes.push_back(child);
-  }
+    return processes.size() >= 2;
+  });
   ASSERT_EQ(processes.size(), 2u);
   kill(host, SIGKILL);
   waitpid(host, nullptr, 0);
@@ -174,9 +173,7 @@ TEST(Server, DiesWithItsHost) {
     }
     return count;
   };
-  for (int i = 0; i < 100 && alive(); i++)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(alive(), 0);
+  EXPECT_TRUE(test::eventually([&] { return alive() == 0; }));
   close(notice[0]);
   close(notice[1]);
 }
