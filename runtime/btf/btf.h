@@ -138,7 +138,7 @@ class Btf {
   std::vector<std::uint32_t> offsets_;  // byte offset of each own type in types_
   std::span<const std::byte> types_;
   std::string_view strings_;
-  std::shared_ptr<const std::vector<std::byte>> owned_;
+  std::shared_ptr<const void> owned_;  // the bytes, where this is their owner
 };
 
 /// Where the kernel's BTF is: $EBPF_LUA_BTF where set, else /sys/kernel/btf/vmlinux.

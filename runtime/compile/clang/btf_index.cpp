@@ -1,14 +1,28 @@
 #include "compile/clang/btf_index.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <bit>
+#include <cstring>
+#include <new>
 
 namespace ebl::compile {
 namespace {
 
+/// Eight bytes at a time: a byte at a time takes twice as long for the whole kernel.
 std::uint32_t hash_of(NameSort sort, std::string_view name) {
-  std::uint32_t hash = 2166136261u ^ static_cast<std::uint32_t>(sort);
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return hash;
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+  std::uint64_t hash = name.size() * 4 + static_cast<std::uint64_t>(sort);
+  while (!name.empty()) {
+    std::uint64_t part = 0;
+    const std::size_t size = std::min(name.size(), sizeof(part));
+    std::memcpy(&part, name.data(), size);
+    hash = (hash ^ part) * kOdd;
+    hash ^= hash >> 32;
+    name.remove_prefix(size);
+  }
+  return static_cast<std::uint32_t>(hash);
 }
 
 /// An upper bound of the names that the constructor inserts.
@@ -30,8 +44,8 @@ std::size_t name_count(const btf::Btf& btf) {
 
 }  // namespace
 
-BtfIndex::BtfIndex(const btf::Btf& btf) : btf_(&btf) {
-  slots_.resize(std::bit_ceil(2 * name_count(btf) + 2));
+BtfIndex::BtfIndex(const btf::Btf& btf)
+    : btf_(&btf), slots_(std::bit_ceil(2 * name_count(btf) + 2)) {
   for (btf::TypeId id = btf.first_id(); id < btf.type_count(); id++) {
     switch (btf.kind(id)) {
       case btf::Kind::enumeration:
@@ -53,6 +67,18 @@ BtfIndex::BtfIndex(const btf::Btf& btf) : btf_(&btf) {
       default: break;
     }
   }
+}
+
+BtfIndex::Slots::Slots(std::size_t count) : count_(count) {
+  void* memory = ::mmap(nullptr, count * sizeof(Slot), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(memory, count * sizeof(Slot), MADV_HUGEPAGE);
+  slots_ = static_cast<Slot*>(memory);
+}
+
+BtfIndex::Slots::~Slots() {
+  ::munmap(slots_, count_ * sizeof(Slot));
 }
 
 std::string_view BtfIndex::name_of(const Slot& slot) const {
