@@ -64,9 +64,9 @@ struct KindInfo {
 HookType hook_type_of(const ProbeSpec& spec);
 
 extern const KindInfo tracepoint_kind, raw_tracepoint_kind, tp_btf_kind, kprobe_kind,
-    kretprobe_kind, fentry_kind, fexit_kind, uprobe_kind, uretprobe_kind, perf_kind,
-    interval_kind, xdp_kind, tcx_kind, netkit_kind, cgroup_kind, netfilter_kind,
-    sk_lookup_kind, flow_dissector_kind;
+    kretprobe_kind, fentry_kind, fexit_kind, uprobe_kind, uretprobe_kind, usdt_kind,
+    perf_kind, interval_kind, xdp_kind, tcx_kind, netkit_kind, cgroup_kind,
+    netfilter_kind, sk_lookup_kind, flow_dissector_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -32,7 +32,7 @@ struct Position {
 
 /// Options of Program:attach(spec, opts). Each kind refuses the ones it does not have.
 struct Options {
-  std::optional<int> pid;  ///< uprobe, uretprobe, perf: one process; default all
+  std::optional<int> pid;  ///< user probes, perf: one process; default all
   std::optional<int>
       cpu;  ///< perf: one CPU; default all. interval: which (default the first)
   std::optional<std::uint64_t> cookie;  ///< bpf_get_attach_cookie(): all but xdp

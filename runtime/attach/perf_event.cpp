@@ -77,19 +77,26 @@ std::optional<std::uint32_t> perf_unit(const std::string& name) {
   return std::nullopt;
 }
 
-Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
-                         const ProbeSpec& spec, const Options& options) {
+Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
+                         const ProbeSpec& spec) {
   auto holder = std::make_unique<PerfHolder>();
-  bpf_perf_event_opts opts = {.sz = sizeof opts,
-                              .bpf_cookie = options.cookie.value_or(0)};
-  for (UniqueFd& event : events) {
-    UniqueFd second(::fcntl(event.get(), F_DUPFD_CLOEXEC, 3));
+  for (PerfPlace& place : places) {
+    const bpf_perf_event_opts opts = {.sz = sizeof opts, .bpf_cookie = place.cookie};
+    UniqueFd second(::fcntl(place.event.get(), F_DUPFD_CLOEXEC, 3));
     LinkHandle link(
-        bpf_program__attach_perf_event_opts(program.handle, event.get(), &opts));
+        bpf_program__attach_perf_event_opts(program.handle, place.event.get(), &opts));
     if (!link) return link_error(program, spec, errno);
-    holder->add(std::move(link), event.release(), std::move(second));
+    holder->add(std::move(link), place.event.release(), std::move(second));
   }
   return Holding(std::move(holder));
+}
+
+Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
+                         const ProbeSpec& spec, const Options& options) {
+  std::vector<PerfPlace> places;
+  for (UniqueFd& event : events)
+    places.push_back({std::move(event), options.cookie.value_or(0)});
+  return attach_to_places(program, std::move(places), spec);
 }
 
 std::vector<int> online_cpus() {

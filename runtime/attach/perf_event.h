@@ -21,7 +21,17 @@ UniqueFd open_perf_event(perf_event_attr attr, int pid, int cpu);
 /// kernel was built without it.
 std::optional<std::uint32_t> perf_unit(const std::string& name);
 
+/// One event that a program is attached to, and what bpf_get_attach_cookie() says there.
+struct PerfPlace {
+  UniqueFd event;
+  std::uint64_t cookie = 0;  ///< 0: none, which every kernel can do
+};
+
 /// Attaches the program to events that nothing else uses, and enables them.
+Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
+                         const ProbeSpec& spec);
+
+/// The same, with the cookie of the options at each.
 Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
                          const ProbeSpec& spec, const Options& options);
 

@@ -5,6 +5,7 @@
 //   tracepoint:CATEGORY:EVENT    raw_tracepoint:EVENT    tp_btf:EVENT
 //   kprobe:FUNCTION[+OFFSET]     kretprobe:FUNCTION      fentry:FUNCTION   fexit:FUNCTION
 //   uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS   uretprobe:BINARY:SYMBOL
+//   usdt:BINARY:[PROVIDER:]PROBE
 //   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
 //   xdp:INTERFACE[:generic|native|offload]     tcx:INTERFACE:ingress|egress
 //   netkit:INTERFACE:primary|peer     cgroup:PATH:HOOK netfilter:FAMILY:HOOK[:PRIORITY]
@@ -32,6 +33,7 @@ enum class Kind {
   fexit,
   uprobe,
   uretprobe,
+  usdt,
   perf,
   interval,
   xdp,
@@ -51,10 +53,10 @@ enum class XdpMode { any, generic, native, offload };
 /// Only the fields that the kind has in the grammar are set.
 struct ProbeSpec {
   Kind kind = Kind::tracepoint;
-  std::string category;  ///< tracepoint: the part before the event; tcx, netkit: the
-                         ///< direction; netfilter: the family
-  std::string target;    ///< event, function, symbol, interface or hook
-  std::string binary;  ///< uprobe, uretprobe: a path, or the name of a library or program
+  std::string category;  ///< tracepoint: the part before the event; usdt: the provider;
+                         ///< tcx, netkit: the direction; netfilter: the family
+  std::string target;    ///< event, function, symbol, probe, interface or hook
+  std::string binary;    ///< user probes: a path, or the name of a library or program
   std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
   std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file
   std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given

@@ -3,16 +3,14 @@
 // at dynamic symbols of libraries only where there is no symbol table, and does not say
 // what is near.
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "attach/holders.h"
 #include "attach/kind.h"
 #include "attach/perf_event.h"
+#include "attach/user_place.h"
 #include "symbols/elf_file.h"
-#include "symbols/library.h"
 
 namespace ebl::attach {
 namespace {
@@ -48,28 +46,15 @@ std::string text(const ProbeSpec& spec) {
   return fmt::format("{}:{}", spec.binary, symbol_text(spec));
 }
 
-/// The file as that process sees it: in a container, a path means another file.
-std::string seen_by(int pid, const std::string& path) {
-  struct stat own, other;
-  const std::string process = fmt::format("/proc/{}", pid);
-  const bool same = ::stat("/proc/self/ns/mnt", &own) == 0 &&
-                    ::stat((process + "/ns/mnt").c_str(), &other) == 0 &&
-                    own.st_ino == other.st_ino;
-  return same || !path.starts_with('/') ? path : process + "/root" + path;
-}
-
 struct Place {
   std::string path;
   std::uint64_t offset = 0;
 };
 
 Result<Place> find_place(const ProbeSpec& spec, const Options& options) {
-  if (options.pid && ::access(fmt::format("/proc/{}", *options.pid).c_str(), F_OK) != 0)
-    return attach_error(Code::not_found,
-                        fmt::format("there is no process {}", *options.pid));
-  Result<std::string> path = symbols::find_binary(spec.binary);
+  Result<std::string> path = user_binary(spec, options);
   if (!path) return path.take_error();
-  Place place{.path = options.pid ? seen_by(*options.pid, *path) : *path};
+  Place place{.path = std::move(*path)};
   const Result<symbols::ElfFile> file = symbols::ElfFile::open(place.path);
   if (!file) return file.error();
   const Result<std::uint64_t> offset = spec.target.empty()
@@ -83,19 +68,9 @@ Result<Place> find_place(const ProbeSpec& spec, const Options& options) {
 Holding attach_uprobe(load::Program program, const ProbeSpec& spec,
                       const Options& options) {
   Result<Place> place = find_place(spec, options);
-  if (!place) {
-    Error error = place.take_error();
-    error.stage = Stage::attach;
-    error.message = fmt::format("{}: {}", spec.text(), error.message);
-    return error;
-  }
-  const auto unit = perf_unit("uprobe");
-  if (!unit)
-    return attach_error(
-        Code::not_supported,
-        fmt::format("cannot attach to {}: this kernel was built without uprobes "
-                    "(CONFIG_UPROBE_EVENTS)",
-                    spec.text()));
+  if (!place) return place_error(spec, place.take_error());
+  const Result<std::uint32_t> unit = uprobe_unit(spec);
+  if (!unit) return unit.error();
   perf_event_attr attr = {};
   attr.type = *unit;
   attr.config = spec.kind == Kind::uretprobe ? return_probe : 0;
@@ -103,15 +78,7 @@ Holding attach_uprobe(load::Program program, const ProbeSpec& spec,
   attr.probe_offset = place->offset;
   std::vector<UniqueFd> events;
   events.push_back(open_perf_event(attr, options.pid.value_or(-1), options.pid ? -1 : 0));
-  if (!events.back()) {
-    const int error = errno;
-    if (error == EINVAL || error == EIO || error == EOPNOTSUPP)
-      return attach_error(
-          Code::not_supported,
-          fmt::format("the kernel refuses {}: {}", spec.text(), errno_text(error)),
-          "the instruction there cannot be probed, or the file system cannot be mapped");
-    return attach_errno(spec, error, {Capability::perfmon});
-  }
+  if (!events.back()) return uprobe_refused(spec, errno);
   return attach_to_events(program, std::move(events), spec, options);
 }
 

@@ -109,14 +109,20 @@ std::vector<Program> Object::programs() const {
   std::vector<Program> out;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, handle_.get())
-      out.push_back({.handle = program, .fd = bpf_program__fd(program)});
+      out.push_back({.handle = program,
+                     .fd = bpf_program__fd(program),
+                     .object = handle_.get(),
+                     .usdt_specs = &usdt_specs_});
   // A program that was loaded late lives in a later opening.
   for (Program& known : out)
     for (const Handle& late : late_) {
       bpf_program* again =
           bpf_object__find_program_by_name(late.get(), known.name().c_str());
       if (again && bpf_program__fd(again) >= 0)
-        known = {.handle = again, .fd = bpf_program__fd(again)};
+        known = {.handle = again,
+                 .fd = bpf_program__fd(again),
+                 .object = late.get(),
+                 .usdt_specs = &usdt_specs_};
     }
   for (Program& known : out) known.fd = std::max(known.fd, -1);
   return out;
@@ -265,7 +271,10 @@ Result<Program> Object::load_late(const std::string& name,
   if (Result<void> ready = prepare({.handle = again}); !ready) return ready.take_error();
   if (Result<void> done = load_handle(handle->get()); !done) return done.take_error();
   late_.push_back(std::move(*handle));
-  return Program{.handle = again, .fd = bpf_program__fd(again)};
+  return Program{.handle = again,
+                 .fd = bpf_program__fd(again),
+                 .object = late_.back().get(),
+                 .usdt_specs = &usdt_specs_};
 }
 
 }  // namespace ebl::load

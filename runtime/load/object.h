@@ -112,6 +112,7 @@ class Object {
   std::vector<Variable> variables_;
   std::vector<Mapping> mappings_;
   std::vector<Handle> late_;  // one opening for each program loaded late
+  std::shared_ptr<NumberPool> usdt_specs_ = std::make_shared<NumberPool>();
   bool loaded_ = false;
 };
 

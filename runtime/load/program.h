@@ -5,9 +5,11 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "load/number_pool.h"
 
 namespace ebl::load {
 
@@ -16,6 +18,10 @@ namespace ebl::load {
 struct Program {
   bpf_program* handle = nullptr;
   int fd = -1;
+  bpf_object* object = nullptr;  ///< the opening that it belongs to
+  /// Entries in use of the object's map of USDT arguments. Links copy the pointer, for
+  /// they may outlive the object.
+  const std::shared_ptr<NumberPool>* usdt_specs = nullptr;
 
   std::string name() const { return bpf_program__name(handle); }
   std::string section() const { return bpf_program__section_name(handle); }

@@ -1,23 +1,15 @@
 #include "symbols/elf_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gelf.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 
 #include "base/nearest.h"
-#include "base/unique_fd.h"
+#include "symbols/open_elf.h"
 
 namespace ebl::symbols {
 namespace {
-
-struct EndElf {
-  void operator()(Elf* elf) const { elf_end(elf); }
-};
 
 constexpr GElf_Versym version_hidden = 0x8000;
 
@@ -38,53 +30,37 @@ Error failed(Code code, std::string message, std::string hint = "") {
                .hint = std::move(hint)};
 }
 
-Error open_error(const std::string& path, int error) {
-  if (error == ENOENT || error == ENOTDIR)
-    return failed(Code::not_found, fmt::format("there is no file {}", path));
-  if (error == EACCES || error == EPERM)
-    return failed(Code::not_permitted, fmt::format("no permission to read {}", path));
-  return failed(Code::io, fmt::format("cannot read {}: {}", path, errno_text(error)));
-}
-
 }  // namespace
 
 Result<ElfFile> ElfFile::open(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return open_error(path, errno);
-  struct stat status;
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return failed(Code::invalid, fmt::format("{} is not a file", path));
-  elf_version(EV_CURRENT);
-  const std::unique_ptr<Elf, EndElf> elf(elf_begin(fd.get(), ELF_C_READ_MMAP, nullptr));
-  GElf_Ehdr header;
-  if (!elf || elf_kind(elf.get()) != ELF_K_ELF || !gelf_getehdr(elf.get(), &header))
-    return failed(Code::invalid, fmt::format("{} is not an ELF file", path),
-                  "name the program or library itself, not a script around it");
+  const Result<OpenElf> file = OpenElf::open(path);
+  if (!file) return file.error();
+  Elf* elf = file->elf();
 
   ElfFile out;
   out.path_ = path;
   std::size_t count = 0;
-  elf_getphdrnum(elf.get(), &count);
+  elf_getphdrnum(elf, &count);
   for (std::size_t i = 0; i < count; i++) {
     GElf_Phdr segment;
-    if (!gelf_getphdr(elf.get(), static_cast<int>(i), &segment)) continue;
+    if (!gelf_getphdr(elf, static_cast<int>(i), &segment)) continue;
     if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X))
       out.segments_.push_back({segment.p_vaddr, segment.p_filesz, segment.p_offset});
   }
-  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf.get(), section));) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section));) {
     GElf_Shdr table;
     if (!gelf_getshdr(section, &table)) continue;
     if (table.sh_type != SHT_SYMTAB && table.sh_type != SHT_DYNSYM) continue;
     Elf_Data* data = elf_getdata(section, nullptr);
     if (!data || table.sh_entsize == 0) continue;
-    Elf_Data* versions = table.sh_type == SHT_DYNSYM ? versions_of(elf.get()) : nullptr;
+    Elf_Data* versions = table.sh_type == SHT_DYNSYM ? versions_of(elf) : nullptr;
     for (std::size_t i = 0; i < table.sh_size / table.sh_entsize; i++) {
       GElf_Sym symbol;
       if (!gelf_getsym(data, static_cast<int>(i), &symbol)) continue;
       const int type = GELF_ST_TYPE(symbol.st_info);
       if (type != STT_FUNC && type != STT_GNU_IFUNC) continue;
       if (symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
-      const char* name = elf_strptr(elf.get(), table.sh_link, symbol.st_name);
+      const char* name = elf_strptr(elf, table.sh_link, symbol.st_name);
       if (!name || !*name) continue;
       GElf_Versym version = 0;
       const bool hidden = versions &&

@@ -36,6 +36,14 @@ std::string kernel_version_macro() {
   return "-D__EBL_LINUX_VERSION_CODE=" + std::to_string(code);
 }
 
+/// Only such a text gets <bpf/usdt.bpf.h> unasked: its maps would be in every object.
+bool reads_static_probes(const TextTraits& traits) {
+  static constexpr llvm::StringRef words[] = {"BPF_USDT", "bpf_usdt_arg",
+                                              "bpf_usdt_arg_cnt", "bpf_usdt_cookie"};
+  return std::ranges::any_of(
+      words, [&](llvm::StringRef word) { return traits.words.contains(word); });
+}
+
 }  // namespace
 
 std::vector<std::string> front_end_arguments(const TextTraits& traits,
@@ -94,6 +102,10 @@ std::vector<std::string> front_end_arguments(const TextTraits& traits,
   if (!traits.has_include) {
     arguments.push_back("-include");
     arguments.push_back("ebl/ebpf_lua.h");
+    if (reads_static_probes(traits)) {
+      arguments.push_back("-include");
+      arguments.push_back("bpf/usdt.bpf.h");
+    }
   }
   arguments.insert(arguments.end(), user.begin(), user.end());
   return arguments;

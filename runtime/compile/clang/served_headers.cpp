@@ -61,6 +61,7 @@ std::optional<std::string> served_header(std::string_view path) {
   }
   if (path.starts_with(kOwn)) {
     const std::string_view name = path.substr(kOwn.size());
+    if (name == "bpf/usdt.bpf.h") return embedded("own/usdt.h");
     if (name.starts_with("ebl/")) return embedded("own/" + std::string(name.substr(4)));
     for (const Addition& addition : kAdditions)
       if (addition.header == name)

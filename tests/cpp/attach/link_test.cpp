@@ -105,7 +105,9 @@ TEST_F(Attach, options_that_a_kind_does_not_have_are_refused) {
     Options options;
     const char *message, *hint;
   } rows[] = {
-      {{.pid = 1}, "tracepoint has no option pid", "pid is for uprobe, uretprobe, perf"},
+      {{.pid = 1},
+       "tracepoint has no option pid",
+       "pid is for uprobe, uretprobe, usdt, perf"},
       {{.cpu = 0}, "tracepoint has no option cpu", "cpu is for perf, interval"},
       {{.replace = true}, "tracepoint has no option replace", "replace is for xdp"},
   };
@@ -121,7 +123,7 @@ TEST_F(Attach, options_that_a_kind_does_not_have_are_refused) {
   EXPECT_EQ(
       cookie.error().hint,
       "cookie is for tracepoint, raw_tracepoint, tp_btf, kprobe, kretprobe, fentry, "
-      "fexit, uprobe, uretprobe, perf, interval");
+      "fexit, uprobe, uretprobe, usdt, perf, interval");
 }
 
 TEST_F(Attach, a_program_of_another_type_is_refused) {

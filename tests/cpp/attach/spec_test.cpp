@@ -39,6 +39,12 @@ const Good good[] = {
      {.kind = Kind::uprobe, .binary = "/bin/x", .address = 0x1234}},
     {"uretprobe:/bin/bash:readline",
      {.kind = Kind::uretprobe, .target = "readline", .binary = "/bin/bash"}},
+    {"usdt:/bin/python3:python:gc__start",
+     {.kind = Kind::usdt,
+      .category = "python",
+      .target = "gc__start",
+      .binary = "/bin/python3"}},
+    {"usdt:libc:setjmp", {.kind = Kind::usdt, .target = "setjmp", .binary = "libc"}},
     {"perf:cpu-clock:99hz", {.kind = Kind::perf, .target = "cpu-clock", .frequency = 99}},
     {"perf:cache-misses:10000",
      {.kind = Kind::perf, .target = "cache-misses", .period = 10000}},
@@ -91,8 +97,8 @@ const Bad bad[] = {
     {"zz:a", "'zz:a': unknown kind of probe 'zz'",
      "the kinds are tracepoint, raw_tracepoint, tp_btf, kprobe, kretprobe, fentry, "
      "fexit, "
-     "uprobe, uretprobe, perf, interval, xdp, tcx, netkit, cgroup, netfilter, sk_lookup, "
-     "flow_dissector"},
+     "uprobe, uretprobe, usdt, perf, interval, xdp, tcx, netkit, cgroup, netfilter, "
+     "sk_lookup, flow_dissector"},
     {"tracepoint:sched", "'tracepoint:sched': a tracepoint has two names",
      "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
     {"tracepoint:../x:id", "'tracepoint:../x:id': '../x' is not a name",
@@ -123,6 +129,12 @@ const Bad bad[] = {
     {"uprobe:/bin/bash:", "'uprobe:/bin/bash:': a user probe has a binary and a function",
      "write uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
      "uprobe:libc:malloc"},
+    {"usdt:/bin/x", "'usdt:/bin/x': a static probe has a binary, a provider and a name",
+     "write usdt:BINARY:PROVIDER:PROBE, as in usdt:/usr/bin/python3:python:gc__start"},
+    {"usdt:/bin/x::p", "'usdt:/bin/x::p': ':p' is not the name of a probe",
+     "write usdt:BINARY:PROVIDER:PROBE, as in usdt:/usr/bin/python3:python:gc__start"},
+    {"usdt:/bin/x:a:", "'usdt:/bin/x:a:': 'a:' is not the name of a probe",
+     "write usdt:BINARY:PROVIDER:PROBE, as in usdt:/usr/bin/python3:python:gc__start"},
     {"perf:cpu-clok:99hz",
      "'perf:cpu-clok:99hz': 'cpu-clok' is not a perf event; did you mean 'cpu-clock'?",
      "write perf:EVENT:FREQUENCYhz or perf:EVENT:COUNT, as in perf:cpu-clock:99hz"},
@@ -211,6 +223,7 @@ const Section sections[] = {
     {"uprobe.s//bin/bash:readline", "uprobe:/bin/bash:readline"},
     {"uprobe/libc:malloc", "uprobe:libc:malloc"},
     {"uretprobe//bin/bash:readline", "uretprobe:/bin/bash:readline"},
+    {"usdt//bin/x:a:b", "usdt:/bin/x:a:b"},
     {"interval/1s", "interval:1s"},
     {"perf/cpu-clock/99hz", "perf:cpu-clock:99hz"},
     {"xdp/eth0", "xdp:eth0"},
