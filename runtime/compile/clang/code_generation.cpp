@@ -8,6 +8,7 @@
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Passes/PassBuilder.h>
 
+#include "compile/clang/bit_fields.h"
 #include "compile/clang/record_types.h"
 #include "compile/clang/retained_variables.h"
 #include "compile/clang/source_lines.h"
@@ -87,6 +88,11 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
       [&sources = instance.getSourceManager()](llvm::PassBuilder& builder) {
         builder.registerPipelineStartEPCallback(
             [&sources](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+              // Before the passes that the BPF back end has put there.
+              llvm::ModulePassManager back_end = std::move(passes);
+              passes = llvm::ModulePassManager();
+              passes.addPass(BitFieldsPass());
+              passes.addPass(std::move(back_end));
               passes.addPass(SourceLinesPass(sources));
             });
       });
