@@ -23,6 +23,7 @@ void register_events(lua_State* lua);
 void register_script_file(lua_State* lua);
 void register_look_ups(lua_State* lua);
 void register_test_run(lua_State* lua);
+void register_discovery(lua_State* lua);
 
 /// lua_CFunction: the loader of "bpf.host".
 int open_host(lua_State* lua);

@@ -176,6 +176,7 @@ int open_host(lua_State* lua) {
   register_script_file(lua);
   register_look_ups(lua);
   register_test_run(lua);
+  register_discovery(lua);
   return 1;
 }
 
