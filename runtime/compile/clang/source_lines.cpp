@@ -23,7 +23,9 @@ void add_file(const clang::SourceManager& sources, clang::FileID file,
     std::tie(line, rest) = rest.split('\n');
     const clang::PresumedLoc place =
         sources.getPresumedLoc(sources.translateLineCol(file, number, 1));
-    if (place.isInvalid() || place.getLine() >= kMostLines) continue;
+    // `#line 0` is accepted by clang.
+    if (place.isInvalid() || place.getLine() == 0 || place.getLine() >= kMostLines)
+      continue;
     Lines& lines = out[place.getFilename()];
     if (lines.size() < place.getLine()) lines.resize(place.getLine());
     lines[place.getLine() - 1] = line;

@@ -57,6 +57,10 @@ TEST(Compile, LineInfoHasTheTextsOwnLinesAndNeverAFiles) {
   EXPECT_EQ(btf.find("root:"), btf.npos);
 }
 
+TEST(Compile, ALineOfNumberZeroIsNoPlaceInTheText) {
+  object_of("#line 0 \"zero\"\n" + program("bpf_printk(\"here\");"));
+}
+
 TEST(Compile, AnInlineFunctionThatReadsAFileIsRefused) {
   const Result<Output> output = compile(
       "asm(\".section .stolen,\\\"a\\\"\\n.incbin \\\"/etc/passwd\\\"\\n.text\");");
