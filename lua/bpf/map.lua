@@ -87,6 +87,12 @@ local function failed(self, operation, number)
   }
 end
 
+--- The descriptor of the map; makes it where it is not there yet.
+---@return integer
+function Map:fd()
+  return ready(self).map_fd
+end
+
 --- The value of a key, or nil where there is none.
 ---@param key any
 ---@return any

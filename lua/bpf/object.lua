@@ -60,6 +60,9 @@ function M.load(options)
   self.programs = named(programs, "program", self)
   self.maps = named(maps, "map", self)
   self.variables = variables.new(self)
+  for name, shared in pairs(request.maps) do
+    errors.check(handle:reuse_map(name, shared:fd()))
+  end
   for name, value in pairs(request.constants) do self.variables[name] = value end
   if loop.settings.dry_run and not self.compile_only then
     unverified[#unverified + 1] = self

@@ -10,6 +10,7 @@ local M = {}
 ---@field constants table<string, any>? values of `const volatile` variables
 ---@field cflags string[]? -D, -U, -I and the like
 ---@field name string? of the object, in messages and in the kernel; default: the script's
+---@field maps table<string, bpf.Map>? other objects' maps, in the place of its own
 ---@field load boolean? false: compile only, never touch the kernel
 
 ---@class bpf.Plan
@@ -24,7 +25,7 @@ local M = {}
 ---@field compile_only boolean
 
 local OPTIONS = { source = "string", file = "string", constants = "table",
-                  cflags = "table", name = "string", load = "boolean" }
+                  cflags = "table", maps = "table", name = "string", load = "boolean" }
 
 --- Chunks that are no files (-e, -), by their debug name, for line numbers.
 ---@type table<string, string>
@@ -95,7 +96,8 @@ function M.of(options)
   end
   local caller = errors.caller()
   local plan = { constants = options.constants or {}, flags = options.cflags or {},
-                 compile_only = options.load == false, line = 1 }
+                 compile_only = options.load == false, maps = options.maps or {},
+                 line = 1 }
   for i, flag in pairs(plan.flags) do
     if type(i) ~= "number" or type(flag) ~= "string" then
       errors.misuse(("bpf.load: cflags takes a list of strings, got a %s at %s")

@@ -153,6 +153,14 @@ int object_load_late(lua_State* lua) {
   return 1;
 }
 
+/// object:reuse_map(name, fd) -> true | nil, err
+int object_reuse_map(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  const char* name = luaL_checkstring(lua, 2);
+  const int fd = static_cast<int>(luaL_checkinteger(lua, 3));
+  return finish(lua, object.reuse_map(name, fd));
+}
+
 /// object:loaded() -> boolean
 int object_loaded(lua_State* lua) {
   lua_pushboolean(lua, ObjectBox::open(lua, 1, kObject).loaded());
@@ -270,6 +278,7 @@ constexpr luaL_Reg kObjectMethods[] = {
     {"type_id", object_type_id},
     {"load", object_load},
     {"load_late", object_load_late},
+    {"reuse_map", object_reuse_map},
     {"loaded", object_loaded},
     {"program_fd", object_program_fd},
     {"program_id", object_program_id},

@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "load/load_error.h"
 #include "load/log_capture.h"
+#include "load/map_reuse.h"
 
 namespace ebl::load {
 namespace {
@@ -247,6 +248,17 @@ Result<void> Object::load(const std::vector<std::string>& program_names) {
   return done;
 }
 
+Result<void> Object::reuse_map(const std::string& map_name, int fd) {
+  bpf_map* declared = bpf_object__find_map_by_name(handle_.get(), map_name.c_str());
+  if (declared) return load::reuse_map(declared, fd);
+  std::vector<std::string> names;
+  for (const Map& map : maps()) names.push_back(map.name);
+  return Error{.stage = Stage::load,
+               .code = Code::not_found,
+               .message = "no map '" + map_name + "' in '" + name_ + "'",
+               .hint = did_you_mean(map_name, names)};
+}
+
 Result<Program> Object::load_late(const std::string& name,
                                   const std::function<Result<void>(Program)>& prepare) {
   Result<Program> found = program(name);
@@ -258,11 +270,8 @@ Result<Program> Object::load_late(const std::string& name,
     const bpf_map* original =
         bpf_object__find_map_by_name(handle_.get(), bpf_map__name(map));
     if (!original) continue;
-    if (const int failure = bpf_map__reuse_fd(map, bpf_map__fd(original)); failure != 0)
-      return Error{.stage = Stage::load,
-                   .code = Code::io,
-                   .message = "cannot reuse map '" + std::string(bpf_map__name(map)) +
-                              "': " + errno_text(-failure)};
+    Result<void> reused = load::reuse_map(map, bpf_map__fd(original));
+    if (!reused) return reused.take_error();
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, handle->get())

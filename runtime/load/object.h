@@ -73,6 +73,10 @@ class Object {
   std::byte* variable_memory(const Variable& variable);
 
   bool loaded() const { return loaded_; }
+  /// Uses the map behind `fd` in the place of this object's own map of that name.
+  /// REQUIRES: !loaded(). Code::not_found for an unknown name; Code::invalid where kind,
+  /// sizes, entries or flags differ, naming what does. `fd` stays the caller's.
+  Result<void> reuse_map(const std::string& map_name, int fd);
   /// Creates all maps and loads these programs. REQUIRES: !loaded(). A verifier's refusal
   /// is Code::verifier with the whole log as detail. After a failure the object is spent.
   Result<void> load(const std::vector<std::string>& program_names);

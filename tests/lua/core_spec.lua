@@ -319,3 +319,28 @@ for _, buffer in ipairs(BUFFERS) do
     end)
   end)
 end
+
+describe("a map of two objects", function()
+  local function two(declaration)
+    local first = bpf.load { source = COUNTER }
+    return first, bpf.load { source = declaration, maps = { counts = first.maps.counts } }
+  end
+
+  it("is one map", function()
+    local first, second = two("ARRAY(counts, u64, 4);")
+    second.maps.counts[2] = 77
+    expect.equal(first.maps.counts[2], 77)
+    first.maps.counts[3] = 78
+    expect.equal(second.maps.counts[3], 78)
+    first:close()
+    expect.equal(second.maps.counts[2], 77)
+    second:close()
+  end)
+
+  it("has to be the same on both sides", function()
+    expect.error("it is a array, not a hash", two, "HASH(counts, u32, u64, 4);")
+    expect.error("bytes of a value: 8 there, 4 here", two, "ARRAY(counts, u32, 4);")
+    expect.error("entries: 4 there, 5 here", two, "ARRAY(counts, u64, 5);")
+    expect.error("no map 'counts'", two, "ARRAY(count, u64, 4);")
+  end)
+end)

@@ -1,0 +1,54 @@
+#include "load/map_reuse.h"
+
+#include <bpf/bpf.h>
+
+#include "load/map_ops.h"
+
+namespace ebl::load {
+namespace {
+
+Error refusal(const bpf_map* declared, Code code, const std::string& why) {
+  return Error{.stage = Stage::load,
+               .code = code,
+               .message = "map '" + std::string(bpf_map__name(declared)) +
+                          "' cannot use the map that exists: " + why};
+}
+
+std::string difference(const bpf_map* declared, const bpf_map_info& found) {
+  if (const std::uint32_t type = bpf_map__type(declared); type != found.type)
+    return "it is a " + map_type_name(found.type) + ", not a " + map_type_name(type);
+  const struct {
+    const char* what;
+    std::uint32_t wanted, found;
+  } properties[] = {
+      {"bytes of a key", bpf_map__key_size(declared), found.key_size},
+      {"bytes of a value", bpf_map__value_size(declared), found.value_size},
+      {"entries", bpf_map__max_entries(declared), found.max_entries},
+      {"flags", bpf_map__map_flags(declared), found.map_flags},
+  };
+  for (const auto& property : properties) {
+    // A perf buffer may leave its number of entries to the number of CPUs.
+    const bool chosen_at_load = property.wanted == 0 && property.found != 0 &&
+                                property.what == std::string_view("entries");
+    if (property.wanted != property.found && !chosen_at_load)
+      return std::string(property.what) + ": " + std::to_string(property.found) +
+             " there, " + std::to_string(property.wanted) + " here";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> reuse_map(bpf_map* declared, int fd) {
+  bpf_map_info found{};
+  __u32 size = sizeof(found);
+  if (const int failure = bpf_obj_get_info_by_fd(fd, &found, &size); failure != 0)
+    return refusal(declared, Code::io, errno_text(-failure));
+  if (std::string why = difference(declared, found); !why.empty())
+    return refusal(declared, Code::invalid, why);
+  if (const int failure = bpf_map__reuse_fd(declared, fd); failure != 0)
+    return refusal(declared, Code::io, errno_text(-failure));
+  return {};
+}
+
+}  // namespace ebl::load
