@@ -6,6 +6,7 @@ local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local plan = require "bpf.plan"
+local quick = require "bpf.quick"
 
 local ENOENT = 2
 
@@ -91,7 +92,9 @@ end
 
 --- Names that a chunk typed on the command line has without require.
 local function with_names(chunk)
-  local names = setmetatable({ bpf = require "bpf" }, { __index = _G, __newindex = _G })
+  local names = { bpf = require "bpf" }
+  for name, value in pairs(quick) do names[name] = value end
+  setmetatable(names, { __index = _G, __newindex = _G })
   return setfenv(chunk, names)
 end
 
@@ -127,7 +130,14 @@ local function run_script(settings)
   local chunk, name = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
-  return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
+  if not settings.code then
+    return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
+  end
+  chunk(unpack(settings.args))
+  if #quick.running() > 0 then
+    loop.run()
+    quick.show_all()
+  end
 end
 
 ---@param settings table {code?, script?, args, duration?, json, csv, verbose, dry_run}

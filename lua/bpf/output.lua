@@ -102,4 +102,10 @@ end
 --- Calls `fn(line)` for each line of standard input while the loop runs.
 M.each_line = lines.of_input
 
-return { api = M, install = install }
+--- Whether rows are text for people.
+local function is_text()
+  return out().mode == "table"
+end
+
+return { api = M, install = install, is_text = is_text,
+         is_terminal = function() return is_text() and stdout.is_tty end }

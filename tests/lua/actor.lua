@@ -5,7 +5,7 @@
 --   ebpf-lua tests/lua/actor.lua exec_many COUNT SIZE       failing execs
 --   ebpf-lua tests/lua/actor.lua open UID CALL PATH FLAGS ...
 --   ebpf-lua tests/lua/actor.lua open_many COUNT PATH
---   ebpf-lua tests/lua/actor.lua udp|icmp ...               see below
+--   ebpf-lua tests/lua/actor.lua getppid|udp|icmp ...       see below
 --
 -- It first prints its process id and its parent's; then, for each call, the result or
 -- -errno. "@N" as an argument is N times x.
@@ -153,6 +153,18 @@ function acts.icmp(from, to, size)
   data[0] = is_ipv6 and 128 or 8
   if not is_ipv6 then data[2], data[3] = 0xf7, 0xff end -- the sum of 8, 0, zeros
   say(result(C.sendto(fd, data, size, 0, address(to, 0), length)))
+end
+
+--- getppid COUNT GATE: the calls, once the file GATE is gone; then makes GATE.done.
+function acts.getppid(count, gate)
+  local file = io.open(gate)
+  while file do
+    file:close()
+    C.usleep(1000)
+    file = io.open(gate)
+  end
+  for _ = 1, tonumber(count) do C.getppid() end
+  assert(io.open(gate .. ".done", "w")):close()
 end
 
 say(C.getpid(), C.getppid())

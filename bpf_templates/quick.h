@@ -1,0 +1,105 @@
+/*
+ * What the C of quick probes (trace, count, hist…) stands on. Each verb has a header of its
+ * own, quick_VERB.h; the text that Lua renders declares the columns, includes that header and
+ * gives each probe a program.
+ */
+#pragma once
+
+#include <ebl/ebpf_lua.h>
+
+/* An array decays in a comma expression; nothing else changes its type there. */
+#define quick_is_array(x)                                                          \
+	(!__builtin_types_compatible_p(__typeof__(x), __typeof__((0, (x)))))
+
+/* The type of a column. */
+#define quick_type(x) __typeof_unqual__(x)
+
+/* Stores a value of any scalar or array type. */
+#define quick_store(to, x)                                                         \
+	__builtin_choose_expr(                                                     \
+		quick_is_array(x),                                                 \
+		quick_copy(&(to), sizeof(to), (const void *)(long)(x)),            \
+		(void)(*(__typeof__((0, (to))) *)&(to) = (__typeof__((0, (to))))(x)))
+
+static __always_inline void quick_copy(void *to, unsigned int size, const void *from)
+{
+	if (bpf_probe_read_kernel(to, size, from))
+		__builtin_memset(to, 0, size);
+}
+
+/* comm == "text": `a` is a char array. */
+#define quick_equal(a, text)                                                       \
+	({                                                                         \
+		char quick_a[sizeof(a)];                                           \
+		quick_store(quick_a, a);                                           \
+		quick_same(quick_a, sizeof(quick_a), text, sizeof(text));          \
+	})
+
+/* str(p) == "text" */
+#define quick_equal_at(p, text)                                                    \
+	({                                                                         \
+		char quick_a[sizeof(text) + 1] = {};                               \
+		bpf_probe_read_str(quick_a, sizeof(quick_a), (const void *)(p));   \
+		quick_same(quick_a, sizeof(quick_a), text, sizeof(text));          \
+	})
+
+static __always_inline int quick_same(const char *a, unsigned int size, const char *text,
+				      unsigned int length)
+{
+	if (length > size)
+		return 0;
+	for (unsigned int i = 0; i < length; i++)
+		if (a[i] != text[i])
+			return 0;
+	return 1;
+}
+
+/* join(argv): the strings of a NULL-terminated array, a space between them. */
+static __always_inline void quick_join(char *to, unsigned int size,
+				       const char *const *argv)
+{
+	unsigned int at = 0;
+
+	for (int i = 0; i < 16; i++) {
+		const char *word = 0;
+		long length;
+
+		if (bpf_probe_read_user(&word, sizeof(word), &argv[i]) || !word)
+			break;
+		if (i && at < size - 1)
+			to[at++] = ' ';
+		if (at >= size - 1)
+			break;
+		length = bpf_probe_read_user_str(to + at, size - at, word);
+		if (length <= 0)
+			break;
+		at += length - 1;
+	}
+}
+
+static __always_inline void quick_add(void *map, const void *key, __u64 amount)
+{
+	__u64 *count = bpf_map_lookup_elem(map, key);
+
+	if (!count) {
+		__u64 zero = 0;
+
+		bpf_map_update_elem(map, key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(map, key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, amount);
+}
+
+/* The number of bits of a value: slot n holds 2^(n-1) to 2^n - 1, slot 1 also 0. */
+static __always_inline __u32 quick_log2(__u64 value)
+{
+	__u32 slot = 1;
+
+	for (int width = 32; width > 0; width /= 2)
+		if (value >> width) {
+			value >>= width;
+			slot += width;
+		}
+	return slot;
+}

@@ -1,0 +1,164 @@
+-- A running quick probe: what trace(), count(), hist()… return.
+local errors = require "bpf.errors"
+local object = require "bpf.object"
+local output = require "bpf.output"
+local expression = require "bpf.quick.expression"
+local show = require "bpf.quick.show"
+local text = require "bpf.quick.text"
+
+local M = {}
+
+---@class bpf.quick.Handle
+---@field title string the call, as it can be typed again
+---@field request bpf.quick.Request
+---@field object bpf.Object?
+local Handle = {}
+Handle.__index = Handle
+
+---@type bpf.quick.Handle[] those that run, in the order of their start
+M.running = {}
+
+--- Puts program `number` where its entry program's tail call goes.
+local function point(self, from, number)
+  local targets = self.object.maps["quick_target_" .. number]
+  errors.check(targets:update(0, from.programs["quick_" .. number]:fd()))
+end
+
+local function attach_group(self, number, group)
+  local entry = self.object.programs["quick_entry_" .. number]
+  for _, each in ipairs(group) do
+    local options = { cookie = each.cookies and each.number or nil,
+                      pid = each.kind:match("^u") and self.pid or nil }
+    entry:attach(each.spec, options)
+  end
+end
+
+local function number_groups(request)
+  local all = {}
+  for _, group in ipairs(request.starts or {}) do all[#all + 1] = group end
+  for _, group in ipairs(request.groups) do all[#all + 1] = group end
+  return all
+end
+
+--- The first mistake in the columns or the filter is the user's; what follows from it
+--- speaks of C that he did not write.
+local function first_mistake(err)
+  if not errors.is(err) or err.code ~= "compile" or not err.detail then return err end
+  local lines = {}
+  for line in err.detail:gmatch("[^\n]+") do
+    if lines[1] and line:find(": error: ", 1, true) or line:find("^/ebl/") then break end
+    lines[#lines + 1] = line
+  end
+  err.detail = table.concat(lines, "\n")
+  return err
+end
+
+local function compile(request, maps)
+  local ok, result = pcall(object.load, { source = text.of(request), name = "quick",
+                                          maps = maps })
+  if not ok then error(first_mistake(result), 0) end
+  return result
+end
+
+--- Compiles, loads and attaches. When anything fails, nothing stays attached.
+---@param request bpf.quick.Request
+---@return bpf.quick.Handle
+function M.start(request)
+  local self = setmetatable({ request = request, title = request.title }, Handle)
+  self.object = compile(request)
+  local groups = number_groups(request)
+  local ok, err = pcall(function()
+    for number in ipairs(groups) do point(self, self.object, number) end
+    if request.verb == "trace" then
+      show.follow(self)
+    end
+    -- Ends before starts: a return whose entry was not seen finds no start.
+    for number = #groups, 1, -1 do attach_group(self, number, groups[number]) end
+  end)
+  if not ok then
+    self.object:close()
+    error(err, 0)
+  end
+  M.running[#M.running + 1] = self
+  return self
+end
+
+--- Detaches. What has been counted can still be shown; a second call does nothing.
+function Handle:stop()
+  if not self.object then return end
+  if self.request.verb ~= "trace" then self.last = show.data(self) end
+  self.object:close()
+  self.object = nil
+  for place, known in ipairs(M.running) do
+    if known == self then table.remove(M.running, place) end
+  end
+end
+
+--- Prints what has been counted so far.
+function Handle:show()
+  show.print(self)
+end
+
+--- Prints the `rows` largest counts on a cleared screen, and begins again.
+function Handle:refresh(rows)
+  if output.is_terminal() then io.write("\27[H\27[J") end
+  show.print(self, rows)
+  self:clear()
+end
+
+--- Forgets what has been counted so far.
+function Handle:clear()
+  if self.object and self.request.verb ~= "trace" then
+    self.object.maps.quick_counts:clear()
+  end
+end
+
+--- The spec of the probe with this number.
+function Handle:probe_name(number)
+  for _, group in ipairs(number_groups(self.request)) do
+    for _, each in ipairs(group) do
+      if each.number == number then return each.spec end
+    end
+  end
+  return "[unknown]"
+end
+
+local EDITABLE = { filter = "string" }
+
+--- Puts another filter in the place of the present one, on the same maps: every event is
+--- judged by one of the two, none by both and none by neither.
+---@param changes {filter: string|false}
+---@return bpf.quick.Handle self
+function Handle:edit(changes)
+  if not self.object then errors.misuse("this probe has been stopped") end
+  for name, value in pairs(changes) do
+    if not EDITABLE[name] then
+      errors.misuse(("a probe's %s cannot be changed while it runs")
+                    :format(tostring(name)),
+                    "stop it and start another; the filter can be changed")
+    end
+    if value and type(value) ~= EDITABLE[name] then
+      errors.misuse(("%s is a C expression in a string"):format(name))
+    end
+  end
+  local request = {}
+  for name, value in pairs(self.request) do request[name] = value end
+  request.filter = changes.filter and expression.with_comparisons(changes.filter) or nil
+  local edited = compile(request, self.object.maps)
+  local groups = number_groups(request)
+  for number in ipairs(groups) do point(self, edited, number) end
+  edited:close() -- the kernel keeps the programs that the maps point to
+  self.request = request
+  return self
+end
+
+function Handle.__index(self, key)
+  if key == "data" then return show.data(self) end
+  return Handle[key]
+end
+
+function Handle:__tostring()
+  return ("probe: %s%s"):format(self.title, self.object and "" or " (stopped)")
+end
+
+return M

@@ -1,0 +1,210 @@
+-- What a quick probe has collected: as plain Lua tables, and as it is printed.
+local bit = require "bit"
+local C = require "bpf.ffi_api"
+local decode = require "bpf.decode"
+local look_up = require "bpf.look_up"
+local output = require "bpf.output"
+
+local M = {}
+
+local MOST_FRAMES = 127
+
+local function frames(self, id, user, pid)
+  if id < 0 then return {} end
+  local stack, list = self.object.maps.quick_stacks:lookup(id), {}
+  if not stack then return list end
+  for i = 1, MOST_FRAMES do
+    local address = stack[i]
+    if address == 0 then break end
+    if user then
+      local symbol = pid and look_up.usym(pid, address)
+      list[i] = symbol and symbol.name or ("0x%s"):format((bit.tohex(address + 0ULL)
+                                                           :gsub("^0+", "")))
+    else
+      list[i] = look_up.ksym(address) or "[unknown]"
+    end
+  end
+  return list
+end
+
+local function hex(bytes)
+  return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
+end
+
+local function pointer_text(value)
+  return "0x" .. (bit.tohex(value + 0ULL):gsub("^0+(.)", "%1"))
+end
+
+--- The value of a column as scripts see it. `view` is the row or the key.
+local function value_of(self, column, view, place)
+  local field = "c" .. place
+  local form = column.form
+  if form == "bytes" then return hex(view:raw(field)) end
+  if form == "address" then return look_up.ntop(view:raw(field)) end
+  local value = view[field]
+  if form == "function" then return look_up.ksym(value, true) or pointer_text(value) end
+  if form == "probe" then return self:probe_name(value) end
+  if form == "stack" then
+    return frames(self, value, column.user, self.pid_column and view[self.pid_column])
+  end
+  if form == "value" then
+    local type_ = decode.type_of(view).fields[place].type
+    if type_.kind == "pointer" then return pointer_text(value) end
+    if decode.type_of(value) then return decode.view.totable(value) end
+  end
+  return value
+end
+
+local function row_of(self, view)
+  local row = {}
+  for place, column in ipairs(self.request.columns) do
+    row[column.name] = value_of(self, column, view, place)
+  end
+  return row
+end
+
+--- Tables of the output; those with stacks print them below the row.
+local function columns_of(self, before, after)
+  local declared = {}
+  for _, column in ipairs(before or {}) do declared[#declared + 1] = column end
+  for _, column in ipairs(self.request.columns) do
+    local width = column.form == "string" and math.min(column.size, 24)
+                  or column.name == "comm" and 16 or nil
+    declared[#declared + 1] = { name = column.name, key = column.name, width = width,
+                                hidden = column.form == "stack" or nil }
+  end
+  for _, column in ipairs(after or {}) do declared[#declared + 1] = column end
+  return declared
+end
+
+local function print_stacks(self, tbl, row)
+  if not tbl:is_text() then return end
+  for _, column in ipairs(self.request.columns) do
+    if column.form == "stack" then
+      for _, frame in ipairs(row[column.name]) do output.api.print("    " .. frame) end
+      output.api.print("")
+    end
+  end
+end
+
+--- trace(): prints each record as it comes.
+function M.follow(self)
+  local tbl = output.api.table(columns_of(self))
+  tbl:header()
+  self.object.maps.quick_rows:each(function(view)
+    local row = row_of(self, view)
+    tbl:row(row)
+    print_stacks(self, tbl, row)
+  end)
+end
+
+local function by_count(a, b)
+  if a.count ~= b.count then return a.count > b.count end
+  return a.order < b.order
+end
+
+local function sort_key(row, columns)
+  local parts = {}
+  for i, column in ipairs(columns) do
+    local value = row[column.name]
+    parts[i] = type(value) == "table" and table.concat(value, "\n") or tostring(value)
+  end
+  return table.concat(parts, "\0")
+end
+
+local function counts(self)
+  local rows = {}
+  for key, count in self.object.maps.quick_counts:pairs() do
+    local row = row_of(self, key)
+    row.count = count
+    rows[#rows + 1] = row
+  end
+  local order = {}
+  for _, row in ipairs(rows) do order[row] = sort_key(row, self.request.columns) end
+  table.sort(rows, function(a, b)
+    return by_count({ count = a.count, order = order[a] },
+                    { count = b.count, order = order[b] })
+  end)
+  return rows
+end
+
+--- Section text -> {row, slots}; one section "" where there are no columns.
+local function histograms(self)
+  local sections, list = {}, {}
+  for key, count in self.object.maps.quick_counts:pairs() do
+    local row = row_of(self, key)
+    local name = sort_key(row, self.request.columns)
+    if not sections[name] then
+      sections[name] = { key = row, slots = {}, name = name }
+      list[#list + 1] = sections[name]
+    end
+    sections[name].slots[key.slot] = count
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+--- What has been counted: for counts a list of {column = value, count = n}, most first;
+--- for histograms {slot = n}, or with `by` a list of {key = {column = value}, slots =}.
+---@return table
+function M.data(self)
+  if self.last then return self.last end
+  if not self.object or self.request.verb == "trace" then return {} end
+  if not self.request.slot then return counts(self) end
+  local list = histograms(self)
+  if #self.request.columns > 0 then return list end
+  return list[1] and list[1].slots or {}
+end
+
+local function print_histogram(self, slots, title)
+  local request = self.request
+  if title and output.is_text() then output.api.print(title) end
+  local shown, below = {}, nil
+  for slot, count in pairs(slots) do
+    if not request.step and slot == 0 then below = count else shown[slot] = count end
+  end
+  if below then output.api.print(("negative: %s"):format(tostring(below))) end
+  if next(shown) == nil then return end
+  if request.step then
+    output.api.print_linear_hist(shown, { unit = request.unit, low = request.low,
+                                          step = request.step })
+  else
+    output.api.print_log2_hist(shown, { unit = request.unit })
+  end
+end
+
+local function title_of(self, key)
+  local parts = {}
+  for i, column in ipairs(self.request.columns) do
+    local value = key[column.name]
+    parts[i] = ("%s = %s"):format(column.name, type(value) == "table"
+                                  and table.concat(value, ";") or tostring(value))
+  end
+  return "\n" .. table.concat(parts, ", ")
+end
+
+--- Prints what has been counted so far.
+---@param self bpf.quick.Handle
+---@param most integer? rows at most
+function M.print(self, most)
+  local request = self.request
+  if request.verb == "trace" then return end
+  local data = M.data(self)
+  if request.slot then
+    if #request.columns == 0 then return print_histogram(self, data) end
+    for _, entry in ipairs(data) do
+      print_histogram(self, entry.slots, title_of(self, entry.key))
+    end
+    return
+  end
+  local tbl = output.api.table(columns_of(self, { { name = "count", width = 10,
+                                                    align = "right" } }))
+  tbl:header()
+  for place = 1, math.min(most or #data, #data) do
+    tbl:row(data[place])
+    print_stacks(self, tbl, data[place])
+  end
+  C.ebl_flush()
+end
+
+return M

@@ -1,0 +1,188 @@
+-- Quick probes: expressions, columns, each verb on real events, hot swap without a miss.
+local expression = require "bpf.quick.expression"
+local quick = require "bpf.quick"
+local support = require "support"
+local program = require "program"
+
+local ACTOR = arg[0]:match("^(.*)/[^/]*$") .. "/actor.lua"
+
+--- Starts `count` getppid calls in a process of its own once released; in it, `pid`.
+local function caller(count)
+  local gate = os.tmpname()
+  local pipe = io.popen(("exec %s %s getppid %d %s"):format(
+    support.quote(support.program), ACTOR, count, gate))
+  local pid = tonumber(pipe:read("*l"):match("%d+"))
+  return {
+    pid = pid,
+    run = function(while_running)
+      os.remove(gate)
+      local done
+      repeat
+        if while_running then while_running() end
+        done = io.open(gate .. ".done")
+      until done
+      done:close()
+      os.remove(gate .. ".done")
+      pipe:close()
+    end,
+  }
+end
+
+local GETPPID = "tracepoint:syscalls:sys_enter_getppid"
+
+describe("expressions", function()
+  it("are split outside brackets and strings", function()
+    expect.equal(expression.split('a, f(b, c), "x,y", d[1, 2]'),
+                 { "a", "f(b, c)", '"x,y"', "d[1, 2]" })
+  end)
+
+  it("compare strings", function()
+    local cases = {
+      { 'comm == "bash"', 'quick_equal(comm, "bash")' },
+      { 'uid == 0 && comm != "a b"', 'uid == 0 && !quick_equal(comm, "a b")' },
+      { 'str(args->f) == "x"', 'quick_equal_at((args->f), "x")' },
+      { 'a->b[3].c == "q" || x', 'quick_equal(a->b[3].c, "q") || x' },
+      { "a == 'x'", "a == 'x'" },
+    }
+    for _, case in ipairs(cases) do
+      expect.equal(expression.with_comparisons(case[1]), case[2])
+    end
+  end)
+
+  it("name their columns", function()
+    local names = {}
+    for i, column in ipairs(expression.columns(
+      "pid, str(args->filename, 32), ((struct sock *)arg0)->sk.skc_dport, retval as got, "
+      .. "pid")) do
+      names[i] = column.name
+    end
+    expect.equal(names, { "pid", "filename", "skc_dport", "got", "pid_5" })
+  end)
+
+  it("are refused with what is wrong", function()
+    expect.error("a ')' is missing", expression.split, "f(a")
+    expect.error("']' closes nothing", expression.split, "f(a])")
+    expect.error("no place in an expression", expression.split, "a; b")
+    expect.error("nothing between two commas", expression.split, "a,,b")
+    expect.error("a quotation mark has no end", expression.split, 'a, "b')
+    expect.error("a length is a number from 1 to 256", expression.columns, "str(a, 1000)")
+  end)
+end)
+
+describe("count", function()
+  it("counts each event once, by key", function()
+    local actor = caller(2000)
+    local p = quick.count(GETPPID, "pid, comm", { filter = "pid == " .. actor.pid })
+    actor.run()
+    expect.equal(p.data, { { pid = actor.pid, comm = "ebpf-lua", count = 2000 } })
+    p:stop()
+    expect.equal(p.data[1].count, 2000)
+    expect.equal(#quick.running(), 0)
+  end)
+
+  it("names the probe of a pattern", function()
+    local actor = caller(300)
+    local p = quick.count("tracepoint:syscalls:sys_*_getppid", nil, { pid = actor.pid })
+    actor.run()
+    expect.equal(p.data, {
+      { probe = "tracepoint:syscalls:sys_enter_getppid", count = 300 },
+      { probe = "tracepoint:syscalls:sys_exit_getppid", count = 300 },
+    })
+    p:stop()
+  end)
+
+  it("has typed arguments of BTF tracepoints", function()
+    local p = quick.count("tp_btf:sched_switch", "args->prev->pid as pid",
+                          { filter = ("args->prev->pid == %d"):format(support.pid) })
+    for _ = 1, 5 do support.sleep(0.002) end
+    expect.truthy(p.data[1].count >= 5, "number of switches")
+    expect.equal(p.data[1].pid, support.pid)
+    p:stop()
+  end)
+
+  it("misses nothing and counts nothing twice while the filter is changed", function()
+    local COUNT, EDITS = 3000000, 20
+    local actor = caller(COUNT)
+    local mine = "pid == " .. actor.pid
+    local p = quick.count(GETPPID, "pid", { filter = mine })
+    local edits = 0
+    actor.run(function()
+      if edits < EDITS then
+        edits = edits + 1
+        p:edit { filter = ("%s && uid < %d"):format(mine, 1000 + edits) }
+      else
+        support.sleep(0.01)
+      end
+    end)
+    expect.equal(edits, EDITS)
+    expect.equal(p.data, { { pid = actor.pid, count = COUNT } })
+    p:edit { filter = "pid == 1 && pid == 2" }
+    local silent = caller(100)
+    silent.run()
+    expect.equal(p.data[1].count, COUNT)
+    p:stop()
+  end)
+end)
+
+describe("hist and lhist", function()
+  it("put values into slots", function()
+    local actor = caller(1000)
+    local mine = { pid = actor.pid }
+    local p = quick.hist(GETPPID, "5", mine)
+    local q = quick.lhist(GETPPID, "7 - 9", 0, 100, 10, mine)
+    local n = quick.hist(GETPPID, "(s64)-3", { pid = actor.pid, by = "pid" })
+    actor.run()
+    expect.equal(p.data, { [3] = 1000 })
+    expect.equal(q.data, { [-1] = 1000 })
+    expect.equal(n.data[1].slots, { [0] = 1000 })
+    expect.equal(n.data[1].key, { pid = actor.pid })
+    for _, each in ipairs { p, q, n } do each:stop() end
+  end)
+end)
+
+describe("latency", function()
+  it("measures from entry to return", function()
+    local p = quick.latency("tracepoint:syscalls:sys_enter_clock_nanosleep",
+                            { pid = support.pid, unit = "ms" })
+    for _ = 1, 3 do support.sleep(0.02) end
+    p:stop()
+    local total = 0
+    for slot, count in pairs(p.data) do
+      expect.truthy(slot >= 5, "at least 16 ms")
+      total = total + count
+    end
+    expect.equal(total, 3)
+  end)
+end)
+
+describe("a line of -e", function()
+  it("prints its rows, then ends with -d", function()
+    local result = support.run("-d 1 --json -e " .. support.quote([[
+      trace("tracepoint:sched:sched_process_exec", "pid, comm",
+            { filter = 'comm == "true"' })
+      os.execute("sleep 0.2; /bin/true marker; sleep 0.1")]]))
+    expect.equal(result.code, 0)
+    local pid = result.out:match('^{"pid":(%d+),"comm":"true"')
+    expect.truthy(pid, "a row in " .. result.out .. result.err)
+  end)
+
+  it("shows counts at its end", function()
+    local result = support.run("-d 0.3 -e " .. support.quote(
+      ([[count("%s", "comm") os.execute("%s %s getppid 7 /nowhere >/dev/null")]])
+      :format(GETPPID, support.program, ACTOR)))
+    expect.truthy(result.out:find("COUNT COMM", 1, true), result.out .. result.err)
+  end)
+
+  it("explains mistakes at the expression", function()
+    program.chunk_fails('count("tp_btf:sched_switch", "args->pref")', 1,
+                        "column 1 of count(tp_btf:sched_switch):1:7",
+                        "did you mean 'prev'?")
+    program.chunk_fails('count("tracepoint:sched:sched_switch", "arg0")', 1,
+                        "a tracepoint has no arg0", "args->NAME")
+    program.chunk_fails('trace("tracepoint:no:thing", "pid")', 1, "no:thing")
+    program.chunk_fails('count("tracepoint:zzz*:*")', 1, "no probe matches")
+    program.chunk_fails('hist("tp_btf:sched_switch")', 1,
+                        "hist: the value is a C expression in a string")
+    program.chunk_fails('count("uprobe:libc:mallo", "arg0")', 1, "did you mean 'malloc'")
+  end)
+end)
