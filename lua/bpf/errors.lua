@@ -1,8 +1,8 @@
 -- Errors: the one shape that every failure has, and the ways to raise it.
 --
--- An error is a table {stage, code, message, hint?, detail?, location?} whose tostring is
--- "place: message". The C++ side makes the same (runtime/base/error.h lists stages and
--- codes).
+-- An error is a table {stage, code, message, hint?, notes?, detail?, location?} whose
+-- tostring is "place: message". The C++ side makes the same (runtime/base/error.h lists
+-- stages and codes).
 local ffi = require "ffi"
 local host = require "bpf.host"
 
@@ -20,6 +20,7 @@ local M = {}
 --- "not_supported", "io" or "internal"
 ---@field message string one line
 ---@field hint string? the next action
+---@field notes string? lines that show why: C lines, values
 ---@field detail string? clang's or the verifier's whole text
 ---@field location {file: string, line: integer, column: integer}?
 ---@field exit_code integer

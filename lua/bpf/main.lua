@@ -28,7 +28,12 @@ local function report(err, verbose)
   else
     say("ebpf-lua: " .. tostring(err))
   end
+  if err.notes then say((err.notes:gsub("%s+$", ""))) end
   if err.hint and err.hint ~= "" then say("  hint: " .. err.hint) end
+  if err.code == "verifier" and not verbose then
+    local _, lines = err.detail:gsub("[^\n]+", "")
+    say(("  (the verifier's log has %d lines: -v shows them)"):format(lines))
+  end
   local is_lua_error = err.stage == "script" and err.detail
   if err.detail and err.code ~= "compile" and (verbose or is_lua_error) then
     say((err.detail:gsub("%s+$", "")))

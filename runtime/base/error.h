@@ -29,13 +29,15 @@ struct Location {
   int column = 0;
 };
 
-/// `message` is one line that names the thing; `hint` is the next action, or empty;
-/// `detail` is the whole text of clang or the verifier, or empty.
+/// `message` is one line that names the thing; `notes` are lines that show why (C lines,
+/// values), always printed with it; `hint` is the next action; `detail` is the whole text
+/// of clang or the verifier. All but the message may be empty.
 struct Error {
   Stage stage = Stage::script;
   Code code = Code::internal;
   std::string message;
   std::string hint;
+  std::string notes;
   std::string detail;
   Location location;
 };

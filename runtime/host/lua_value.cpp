@@ -127,6 +127,7 @@ void push_error(lua_State* lua, const Error& error) {
   set_field(lua, "message", error.message);
   set_field(lua, "exit_code", static_cast<lua_Number>(exit_code(error)));
   if (!error.hint.empty()) set_field(lua, "hint", error.hint);
+  if (!error.notes.empty()) set_field(lua, "notes", error.notes);
   if (!error.detail.empty()) set_field(lua, "detail", error.detail);
   if (!error.location.file.empty()) {
     lua_createtable(lua, 0, 3);

@@ -6,6 +6,7 @@
 
 #include "base/permissions.h"
 #include "load/line_info.h"
+#include "load/verifier_explanation.h"
 
 namespace ebl::load {
 namespace {
@@ -20,22 +21,18 @@ std::string quoted_after(std::string_view text, std::string_view prefix) {
 }
 
 Error refused_by_verifier(const LoadFailure& failure, const std::string& program) {
-  VerifierReason reason = verifier_reason(failure.verifier_log);
-  if (reason.instruction) {
-    // The object's own line information: the same on every kernel, with the column.
-    const LineTable lines = LineTable::read(failure.elf);
-    if (auto line = lines.find(program, *reason.instruction)) {
-      reason.location = std::move(line->location);
-      if (!line->text.empty()) reason.source = std::move(line->text);
-    }
-  }
-  Error error{.stage = Stage::load, .code = Code::verifier};
-  error.message = "the verifier refused program '" + program + "': " + reason.reason;
-  if (!reason.source.empty()) error.message += ", at `" + reason.source + "`";
-  error.hint = verifier_hint(reason.reason);
-  error.detail = failure.verifier_log;
-  error.location = reason.location;
-  return error;
+  // The object's own line information: the same on every kernel, with the column.
+  const LineTable lines = LineTable::read(failure.elf);
+  const VerifierExplanation why = explain_verifier_log(
+      failure.verifier_log,
+      [&](std::size_t instruction) { return lines.find(program, instruction); });
+  return {.stage = Stage::load,
+          .code = Code::verifier,
+          .message = "the verifier refused program '" + program + "': " + why.sentence,
+          .hint = why.remedy,
+          .notes = why.notes,
+          .detail = failure.verifier_log,
+          .location = why.location};
 }
 
 bool has_relocation_failure(const std::string& log) {
@@ -59,9 +56,10 @@ Error load_error(const LoadFailure& failure) {
     error.detail += failure.verifier_log;
     return error;
   }
-  const VerifierReason reason = verifier_reason(failure.verifier_log);
-  if (!program.empty() && !reason.reason.empty())
-    return refused_by_verifier(failure, program);
+  if (!program.empty() && !failure.verifier_log.empty()) {
+    Error refused = refused_by_verifier(failure, program);
+    if (!refused.notes.empty()) return refused;
+  }
 
   const std::string what = !program.empty() ? "program '" + program + "'"
                            : !map.empty()   ? "map '" + map + "'"

@@ -158,8 +158,10 @@ bpf.load { source = [[
         return *value;
       }
     ]] }:attach()]==], 1, "-e:8:16: the verifier refused program 'bad_spec'",
-                "`return *value;`",
-                "hint: a look-up may fail: test the pointer for NULL before it is used")
+                "'value' (from bpf_map_lookup_elem()) may be NULL here",
+                "     8 | return *value;",
+                "value (R0) is a value of map 'seen', or NULL, and comes from line 7:",
+                "hint: test it before it is used: if (!value) return 0;")
   end)
 
   it("that the verifier refuses in a called function is blamed there", function()
@@ -183,9 +185,9 @@ bpf.load { source = [[
         return harmless(bpf_get_prandom_u32()) + second(1) + first(2);
       }
     ]] }:attach()]==]
-    chunk_fails(source:format("*value", "1"), 1, "-e:6:16: ", "`return *value;`")
+    chunk_fails(source:format("*value", "1"), 1, "-e:6:16: ", "     6 | return *value;")
     chunk_fails(source:format("1", "*value"), 1, "-e:11:",
-                "`return first(key) + *value;`")
+                "    11 | return first(key) + *value;")
   end)
 end)
 

@@ -19,8 +19,16 @@ namespace {
 /// Adds what the text leaves out, after it has been parsed and before code is generated.
 class Completion : public clang::ASTConsumer {
  public:
-  Completion(clang::ASTConsumer& code, const KernelSource& kernel, bool& has_generated)
+  Completion(clang::ASTConsumer& code, KernelSource& kernel, bool& has_generated)
       : code_(code), kernel_(kernel), has_generated_(has_generated) {}
+
+  /// Ahead of the generation of code, which keeps the types as it first sees them.
+  bool HandleTopLevelDecl(clang::DeclGroupRef group) override {
+    for (const clang::Decl* declaration : group)
+      if (const auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration))
+        kernel_.complete_kernel_symbol(*function);
+    return true;
+  }
 
   void HandleTranslationUnit(clang::ASTContext& context) override {
     clang::DiagnosticsEngine& diagnostics = context.getDiagnostics();
@@ -44,7 +52,7 @@ class Completion : public clang::ASTConsumer {
 
  private:
   clang::ASTConsumer& code_;
-  const KernelSource& kernel_;
+  KernelSource& kernel_;
   bool& has_generated_;
 };
 

@@ -1,5 +1,6 @@
 #include "compile/clang/kernel_source.h"
 
+#include <clang/AST/Attr.h>
 #include <clang/Sema/Lookup.h>
 #include <clang/Sema/Sema.h>
 
@@ -53,10 +54,27 @@ clang::NamedDecl* KernelSource::value_name(std::string_view name) {
   return make_constant(name);
 }
 
+void KernelSource::complete_targets(const clang::FunctionDecl& function) {
+  auto complete = [this](clang::QualType pointer) {
+    const clang::QualType target = pointer->getPointeeType();
+    if (target.isNull()) return;
+    if (clang::RecordDecl* record = target->getAsRecordDecl()) CompleteType(record);
+  };
+  complete(function.getReturnType());
+  for (const clang::ParmVarDecl* parameter : function.parameters())
+    complete(parameter->getType());
+}
+
+void KernelSource::complete_kernel_symbol(const clang::FunctionDecl& function) {
+  const auto* section = function.getAttr<clang::SectionAttr>();
+  if (section && section->getName() == ".ksyms") complete_targets(function);
+}
+
 clang::NamedDecl* KernelSource::make_kfunc(std::string_view name, const UnitName& found) {
   clang::NamedDecl*& made = made_[name];
   if (made) return made;
   clang::FunctionDecl* function = types(found.unit).kfunc(found.named.id);
+  complete_targets(*function);
   // Clang writes debug information of functions that are only declared for those on this
   // list; libbpf needs the BTF of each kfunc.
   if (sema_) sema_->ExternalDeclarations.push_back(function);

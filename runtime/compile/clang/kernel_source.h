@@ -36,6 +36,11 @@ class KernelSource : public clang::ExternalSemaSource {
   /// was missing among own_tags, and what has been made since is wrong.
   bool text_redefines_a_type() const;
 
+  /// If `function` is declared __ksym, completes the records that it points to: libbpf
+  /// compares its prototype with the kernel's, where a record that is only declared
+  /// differs from one with fields.
+  void complete_kernel_symbol(const clang::FunctionDecl& function);
+
   void InitializeSema(clang::Sema& sema) override { sema_ = &sema; }
   void ForgetSema() override { sema_ = nullptr; }
   bool LookupUnqualified(clang::LookupResult& result, clang::Scope* scope) override;
@@ -57,6 +62,7 @@ class KernelSource : public clang::ExternalSemaSource {
   clang::NamedDecl* tag(std::string_view name);
   clang::NamedDecl* type_name(std::string_view name);
   clang::NamedDecl* value_name(std::string_view name);
+  void complete_targets(const clang::FunctionDecl& function);
   clang::NamedDecl* make_kfunc(std::string_view name, const UnitName& found);
   clang::NamedDecl* make_constant(std::string_view name);
 

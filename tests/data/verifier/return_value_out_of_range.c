@@ -1,0 +1,5 @@
+SEC("cgroup_skb/egress")
+int program(struct __sk_buff *skb)
+{
+	return skb->len;
+}

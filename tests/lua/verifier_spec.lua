@@ -1,0 +1,63 @@
+-- Programs that the verifier refuses, on the kernel that runs: each is explained, on the
+-- C line that the captured log of this kernel led to (tests/data/verifier/VERSION), where
+-- there is one.
+local bpf = require "bpf"
+
+local data = arg[1]:match("^(.*)/lua/[^/]*$") .. "/data/verifier"
+local release = io.open("/proc/sys/kernel/osrelease"):read("*l")
+local captured = ("%s/%s"):format(data, release:match("^%d+%.%d+"))
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- Where the object's own line information is more exact than the log.
+local LINES = { ringbuf_record_leak = 16 }
+
+local function contains(text, part)
+  expect.truthy(text:find(part, 1, true), ("'%s' in: %s"):format(part, text))
+end
+
+local function load_program(name)
+  local object = bpf.load { file = ("%s/%s.c"):format(data, name) }
+  local ok, err = pcall(object.programs.program.load, object.programs.program)
+  object:close()
+  return not ok and err or nil
+end
+
+describe("a program that the verifier refuses", function()
+  local names = {}
+  for path in io.popen(("ls %s/*.c"):format(data)):lines() do
+    names[#names + 1] = path:match("([^/]+)%.c$")
+  end
+
+  for _, name in ipairs(names) do
+    local source = read(("%s/%s.c"):format(data, name))
+    local expected = read(("%s/%s.expected"):format(captured, name))
+    local elsewhere = source:find("^/%* capabilities") or source:find("^/%* in a virtual")
+      or name == "unbounded_loop" -- like too_complex, and as slow
+    if expected and not elsewhere then
+      it("is explained: " .. name, function()
+        local err = load_program(name)
+        expect.equal(err and err.code, "verifier")
+        expect.truthy(err.hint, "hint")
+        local line, sentence = expected:match("^%S+%.c:(%d+): ([^\n]*)")
+        contains(err.message, sentence or expected:match("^[^\n]*"))
+        if line then expect.equal(err.location.line, LINES[name] or tonumber(line)) end
+        local place = err.location
+        if place then expect.equal(place.file:match("[^/]+$"), name .. ".c") end
+      end)
+    end
+  end
+
+  it("is refused by every kernel where a look-up's result is not tested", function()
+    local err = load_program("null_check_missing")
+    expect.equal(err.code, "verifier")
+    expect.equal(err.location.line, 9)
+    contains(err.hint, "if (!value) return 0;")
+  end)
+end)
