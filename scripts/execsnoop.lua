@@ -63,8 +63,6 @@ local obj = bpf.load {
     PERCPU_ARRAY(scratch, struct event, 1);
     LRU_HASH(calls, u32, struct call, 10240);   /* execs under way, by thread; for -x */
 
-    u64 lost;   /* events that found the ring full */
-
     const volatile u32 target_uid = -1;
     const volatile u32 target_ppid = 0;
 
@@ -99,8 +97,7 @@ local obj = bpf.load {
 
       if (size > ARGS_SIZE)
         size = ARGS_SIZE;
-      if (bpf_ringbuf_output(&events, e, offsetof(struct event, args) + size, 0))
-        __sync_fetch_and_add(&lost, 1);
+      bpf_ringbuf_output(&events, e, offsetof(struct event, args) + size, 0);
     }
 
     SEC("tp_btf/sched_process_exec")
@@ -278,4 +275,3 @@ else
 end
 rows:header()
 bpf.run()
-cli.report_lost("execsnoop", { events = obj.variables.lost })

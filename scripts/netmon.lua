@@ -131,5 +131,3 @@ programs.on_send:attach()
 if args.drops then programs.on_drop:attach() end
 rows:header()
 bpf.run()
-local lost = obj.variables.lost
-cli.report_lost("netmon", { RX = lost[1], TX = lost[2], DROP = lost[3] })

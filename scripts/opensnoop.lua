@@ -56,8 +56,6 @@ local obj = bpf.load {
     const volatile u32 target_pid = 0, target_tid = 0, target_uid = -1;
     const volatile bool only_failed = false;
 
-    u64 lost_events, lost_calls;   /* the ring was full; too many opens under way */
-
     static int enter(const char *path, int flags)
     {
       u64 id = bpf_get_current_pid_tgid();
@@ -70,8 +68,7 @@ local obj = bpf.load {
         return 0;
       if (target_uid != -1 && target_uid != (u32)bpf_get_current_uid_gid())
         return 0;
-      if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
-        __sync_fetch_and_add(&lost_calls, 1);
+      bpf_map_update_elem(&calls, &tid, &call, BPF_ANY);
       return 0;
     }
 
@@ -97,9 +94,8 @@ local obj = bpf.load {
         e->path[0] = 0;
         length = 1;
       }
-      if (length <= PATH_MAX &&
-          bpf_ringbuf_output(&events, e, offsetof(struct event, path) + length, 0))
-        __sync_fetch_and_add(&lost_events, 1);
+      if (length <= PATH_MAX)
+        bpf_ringbuf_output(&events, e, offsetof(struct event, path) + length, 0);
     done:
       bpf_map_delete_elem(&calls, &tid);
       return 0;
@@ -176,5 +172,3 @@ end)
 obj:attach()
 rows:header()
 bpf.run()
-cli.report_lost("opensnoop", { events = obj.variables.lost_events,
-                               calls = obj.variables.lost_calls })

@@ -9,7 +9,6 @@
 local argparse = require "argparse"
 local C = require "bpf.ffi_api"
 local loop = require "bpf.loop"
-local scalar = require "bpf.emit.scalar"
 
 local M = {}
 
@@ -109,22 +108,6 @@ function M.parse(tool, words)
     settings.json, settings.csv = result.json or false, result.csv or false
   end
   return result
-end
-
---- Says on standard error, at the end of a tool, how many events were lost where; nothing
---- when none were.
----@param tool string
----@param counts table<string, number|ffi.cdata*> by probe or map
-function M.report_lost(tool, counts)
-  local parts = {}
-  for name, count in pairs(counts) do
-    if count > 0 then
-      parts[#parts + 1] = ("%s %s"):format(name, scalar.integer(count + 0ULL))
-    end
-  end
-  if #parts == 0 or loop.output_closed then return end
-  table.sort(parts)
-  io.stderr:write(("%s: lost events: %s\n"):format(tool, table.concat(parts, ", ")))
 end
 
 return M

@@ -1,19 +1,22 @@
 -- Links: what is attached. The object owns them; dropping one from Lua detaches nothing.
 local errors = require "bpf.errors"
+local losses = require "bpf.losses"
 
 local M = {}
 
 ---@class bpf.Link
 ---@field spec string the probe in the grammar's own words
+---@field program bpf.Program
 local Link = {}
 Link.__index = Link
 M.Link = Link
 
 ---@param handle userdata
----@param owner bpf.Object
+---@param program bpf.Program
 ---@return bpf.Link
-function M.new(handle, owner)
-  return setmetatable({ handle = handle, owner = owner, spec = handle:spec() }, Link)
+function M.new(handle, program)
+  return setmetatable({ handle = handle, owner = program.owner, program = program,
+                        spec = handle:spec() }, Link)
 end
 
 --- What attaching gives under --dry-run: a link to nothing.
@@ -27,6 +30,7 @@ end
 --- Detaches; a second call does nothing.
 function Link:close()
   if not self.handle then return end
+  losses.note_missed { self }
   self.handle:close()
   self.handle = nil
   self.owner:forget(self)
@@ -45,11 +49,22 @@ function Link:info()
   return info
 end
 
---- Runs that the kernel had to skip, or nil where this kind or kernel does not count
---- them.
+--- Runs that the kernel skipped and counts for this link alone, 0 where it counts none:
+--- kprobes and kretprobes, from 6.7 on.
+---@return integer
+function Link:skipped()
+  local info = open(self):info()
+  return info and info.missed or 0
+end
+
+--- Runs that the kernel had to skip: those that it counts for this link, and those of its
+--- program at any of its links because the program was running already on that CPU. nil
+--- where this kernel counts neither.
 ---@return integer?
 function Link:missed()
-  return self:info().missed
+  local own = (open(self):info() or {}).missed
+  local misses = self.owner.handle:recursion_misses(self.program.name)
+  return (own or misses) and (own or 0) + (misses or 0) or nil
 end
 
 --- Keeps the attachment beyond the end of the program, as a file of a bpffs.

@@ -39,6 +39,15 @@ end
 --- wake-up.
 M.pacing_ns = 1000000
 
+local check, check_due, check_seconds
+
+--- Calls `fn(now)` every `seconds` while the loop runs: the program's own housekeeping.
+---@param fn fun(now: number)
+---@param seconds number
+function M.watch(fn, seconds)
+  check, check_seconds, check_due = fn, seconds, 0
+end
+
 ---@param fd integer
 ---@param drain fun(): integer
 ---@return integer source
@@ -150,6 +159,14 @@ end
 
 local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
 
+local function run_check()
+  if not check then return end
+  local time = now()
+  if time < check_due then return end
+  check_due = time + check_seconds
+  check(time)
+end
+
 local function turn(timeout)
   local unwritten = M.flush()
   if unwritten then error(unwritten, 0) end
@@ -170,6 +187,7 @@ local function turn(timeout)
     if drain then handled = handled + drain() end
     if stopping then break end
   end
+  run_check()
   return handled
 end
 
@@ -185,6 +203,7 @@ end
 local function limit_of(deadline)
   local due = next_timer()
   if deadline and (not due or deadline < due) then due = deadline end
+  if check and (not due or check_due < due) then due = check_due end
   return due and math.max(0, due - now()) or -1
 end
 

@@ -3,6 +3,7 @@ local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
+local losses = require "bpf.losses"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local plan = require "bpf.plan"
@@ -45,6 +46,7 @@ end
 --- where that was success and the output cannot be written.
 local function shut_down(code)
   object.close_all()
+  losses.summary()
   local unwritten = loop.flush()
   if not unwritten then return code end
   local failure = report(unwritten)

@@ -8,6 +8,7 @@ local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local decode = require "bpf.decode"
 local errors = require "bpf.errors"
+local losses = require "bpf.losses"
 local events = require "bpf.events"
 local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
@@ -238,6 +239,10 @@ local function reader(self)
     local amount = self.type == "ringbuf" and self.entry.max_entries or PERF_PAGES
     rawset(self, "open_reader", events.open(self.map_fd, self.type, amount))
     self.owner:own(self.open_reader)
+    local counted = losses.of(self.owner, self.name)
+    if self.type == "perf_event_array" and not counted and self.owner.foreign then
+      losses.watch_reader(self.owner, self.name, self.open_reader)
+    end
   end
   return self.open_reader
 end
@@ -279,10 +284,14 @@ function Map:read(most, type_name)
   return reader(self):read(most or 1024, set, root)
 end
 
---- Records that the kernel dropped because nobody read them in time.
----@return integer
+--- What programs could not store in it: records that found no room, elements of a full
+--- map, stacks with a colliding hash.
+---@return integer? total nil where nothing counts it: maps of an object that another
+---compiler made, other than perf buffers
+---@return table<string, integer> by_program
 function Map:lost()
-  return self.open_reader and self.open_reader:lost() or 0
+  local total, by_program = losses.of(self.owner, self.name)
+  return total or (not self.owner.foreign and 0 or nil), by_program
 end
 
 --- {name, type, key_size, value_size, max_entries, flags}

@@ -3,6 +3,7 @@ local host = require "bpf.host"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
+local losses = require "bpf.losses"
 local map = require "bpf.map"
 local nearest = require "bpf.nearest"
 local plan = require "bpf.plan"
@@ -18,6 +19,7 @@ local M = {}
 ---@field maps table<string, bpf.Map>
 ---@field variables table<string, any>
 ---@field handle userdata
+---@field foreign boolean another compiler made it
 local Object = {}
 Object.__index = Object
 
@@ -49,7 +51,8 @@ function M.load(options)
   local request = plan.of(options)
   local handle = errors.check(host.open(compile(request), request.name))
   local self = setmetatable({ name = request.name, handle = handle, links = {},
-                              compile_only = request.compile_only }, Object)
+                              compile_only = request.compile_only,
+                              foreign = request.kind == "object" }, Object)
   local programs, maps = {}, {}
   self.order = {}
   for place, entry in ipairs(handle:programs()) do
@@ -93,6 +96,7 @@ function Object:ensure_loaded(wanted, spec)
       end
     end
     errors.check(self.handle:load(request))
+    losses.watch(self)
   elseif wanted and errors.check(self.handle:program_fd(wanted.name)) < 0 then
     errors.check(self.handle:load_late(wanted.name, spec))
   end
@@ -142,6 +146,7 @@ end
 function Object:close()
   if not self.handle then return end
   M.close_things(self.links)
+  losses.close(self)
   self.links = {}
   live[self] = nil
   self.handle:close()
@@ -155,7 +160,11 @@ end
 --- Closes links and readers of any number of objects. Links go together: the kernel's
 --- wait for those that run in a probe is then paid once.
 function M.close_things(things)
-  local handles = {}
+  local handles, links = {}, {}
+  for _, thing in ipairs(things) do
+    if thing.spec then links[#links + 1] = thing end
+  end
+  losses.note_missed(links)
   for _, thing in ipairs(things) do
     if thing.spec and thing.handle then
       handles[#handles + 1] = thing.handle

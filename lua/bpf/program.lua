@@ -79,7 +79,7 @@ function Program:attach(spec, options)
   local owner = self.owner
   if loop.settings.dry_run then return link.dry(spec or self.hook, owner) end
   local handle = errors.check(owner.handle:attach(self.name, spec or self.hook, options))
-  return owner:own(link.new(handle, owner))
+  return owner:own(link.new(handle, self))
 end
 
 --- Loads it into the kernel: verifier errors show here.

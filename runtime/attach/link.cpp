@@ -60,10 +60,15 @@ struct RawLinkInfo {
       std::uint32_t name_length, offset;
       std::uint64_t address, missed, cookie;
     } perf_event;
+    struct {
+      std::uint64_t addresses;
+      std::uint32_t count, flags;
+      std::uint64_t missed, cookies;
+    } kprobe_multi;
     std::byte room[240];
   };
 };
-constexpr std::uint32_t link_type_perf_event = 7;
+constexpr std::uint32_t link_type_perf_event = 7, link_type_kprobe_multi = 8;
 constexpr std::uint32_t perf_event_kprobe = 3, perf_event_kretprobe = 4;
 
 }  // namespace
@@ -182,6 +187,9 @@ Result<LinkInfo> Link::info() const {
   if (raw.type == link_type_perf_event && kprobe &&
       size >= offsetof(RawLinkInfo, perf_event.missed) + sizeof raw.perf_event.missed)
     info.missed = raw.perf_event.missed;
+  if (raw.type == link_type_kprobe_multi &&
+      size >= offsetof(RawLinkInfo, kprobe_multi.missed) + sizeof raw.kprobe_multi.missed)
+    info.missed = raw.kprobe_multi.missed;
   return info;
 }
 

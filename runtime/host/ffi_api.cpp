@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <new>
 
+#include "base/loss_section.h"
 #include "events/loop.h"
 #include "events/reader.h"
 #include "events/signals.h"
@@ -57,6 +58,14 @@ const ebl_record* ebl_reader_records(const ebl_reader* reader) {
 }
 uint64_t ebl_reader_lost(const ebl_reader* reader) {
   return as_reader(reader)->lost();
+}
+
+// Programs add to the stripes while this reads them: a count of some moment meanwhile.
+uint64_t ebl_loss_count(const uint64_t* words) {
+  uint64_t sum = 0;
+  for (unsigned stripe = 0; stripe < ebl::kLossStripes; stripe++)
+    sum += __atomic_load_n(&words[stripe * ebl::kLossStripeWords], __ATOMIC_RELAXED);
+  return sum;
 }
 
 int ebl_loop_wait(ebl_loop* loop, int64_t timeout_ns, int* ready, int room) {

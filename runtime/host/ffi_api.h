@@ -23,6 +23,8 @@ void ebl_reader_release(ebl_reader* reader, uint32_t count);
 const ebl_record* ebl_reader_records(const ebl_reader* reader);
 uint64_t ebl_reader_lost(const ebl_reader* reader);
 
+uint64_t ebl_loss_count(const uint64_t* words);
+
 int ebl_loop_wait(ebl_loop* loop, int64_t timeout_ns, int* ready, int room);
 int ebl_signal_pending(void);
 int ebl_take_signal(void);

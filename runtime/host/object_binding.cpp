@@ -88,6 +88,38 @@ int object_variable_memory(lua_State* lua) {
   return 1;
 }
 
+/// object:loss_counters() -> list of {map, program, words: light userdata}; an empty list
+/// too where the kernel cannot map them. The object is loaded.
+int object_loss_counters(lua_State* lua) {
+  load::Object& object = ObjectBox::open(lua, 1, kObject);
+  lua_newtable(lua);
+  int place = 0;
+  for (const load::LossCounter& counter : object.loss_counters()) {
+    std::byte* words = object.variable_memory(counter.words);
+    if (!words) break;
+    lua_createtable(lua, 0, 3);
+    set_field(lua, "map", counter.map);
+    set_field(lua, "program", counter.program);
+    lua_pushlightuserdata(lua, words);
+    lua_setfield(lua, -2, "words");
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
+/// object:recursion_misses(program) -> number | nil where the kernel does not count them
+int object_recursion_misses(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  Result<load::Program> program = object.program(luaL_checkstring(lua, 2));
+  std::optional<std::uint64_t> misses;
+  if (program && program->fd >= 0) misses = load::recursion_misses(program->fd);
+  if (misses)
+    lua_pushnumber(lua, static_cast<lua_Number>(*misses));
+  else
+    lua_pushnil(lua);
+  return 1;
+}
+
 /// object:layout(type_id) -> {types, root} | nil, err
 int object_layout(lua_State* lua) {
   const load::Object& object = ObjectBox::open(lua, 1, kObject);
@@ -270,6 +302,8 @@ int parse_spec(lua_State* lua) {
 }
 
 constexpr luaL_Reg kObjectMethods[] = {
+    {"loss_counters", object_loss_counters},
+    {"recursion_misses", object_recursion_misses},
     {"programs", object_programs},
     {"maps", object_maps},
     {"variables", object_variables},

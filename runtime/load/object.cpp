@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
+#include "base/loss_section.h"
 #include "base/nearest.h"
 #include "load/load_error.h"
 #include "load/log_capture.h"
@@ -28,6 +30,24 @@ Error open_error(const std::string& name, const LogCapture& capture) {
 
 bool starts_section(std::string_view name, std::string_view section) {
   return name == section || (name.starts_with(section) && name[section.size()] == '.');
+}
+
+/// Of a variable of kLossSection; nothing where its name is none of the compiler's.
+std::optional<LossCounter> loss_counter(Variable variable) {
+  constexpr std::size_t kBytes =
+      std::size_t{kLossStripes} * kLossStripeWords * sizeof(std::uint64_t);
+  std::string_view rest = variable.name;
+  if (!rest.starts_with(kLossPrefix) || variable.size != kBytes) return std::nullopt;
+  rest.remove_prefix(std::string_view(kLossPrefix).size());
+  std::size_t length = 0;
+  const auto [end, failure] =
+      std::from_chars(rest.data(), rest.data() + rest.size(), length);
+  if (failure != std::errc()) return std::nullopt;
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  if (length > rest.size()) return std::nullopt;
+  return LossCounter{.map = std::string(rest.substr(0, length)),
+                     .program = std::string(rest.substr(length)),
+                     .words = std::move(variable)};
 }
 
 }  // namespace
@@ -96,12 +116,16 @@ void Object::collect_variables() {
       continue;
     for (std::uint32_t i = 0; i < btf_->count(id); i++) {
       const btf::SectionVariable place = btf_->section_variable(id, i);
-      variables_.push_back({.name = std::string(btf_->name(place.variable)),
-                            .section = section,
-                            .type = btf_->target(place.variable),
-                            .offset = place.offset,
-                            .size = place.size,
-                            .constant = constant});
+      Variable variable{.name = std::string(btf_->name(place.variable)),
+                        .section = section,
+                        .type = btf_->target(place.variable),
+                        .offset = place.offset,
+                        .size = place.size,
+                        .constant = constant};
+      if (section != kLossSection)
+        variables_.push_back(std::move(variable));
+      else if (auto counter = loss_counter(std::move(variable)))
+        loss_counters_.push_back(std::move(*counter));
     }
   }
 }

@@ -49,6 +49,14 @@ struct Variable {
   bool constant = false;
 };
 
+/// What one program could not store in one map: an element of kLossStripes *
+/// kLossStripeWords 64-bit words (base/loss_section.h), which the compiler added.
+struct LossCounter {
+  std::string map;  ///< empty: a map that the program chooses while it runs
+  std::string program;
+  Variable words;
+};
+
 class Object {
  public:
   /// `elf` may be a libbpf-style object of any compiler. `name` appears in messages and
@@ -67,6 +75,8 @@ class Object {
   /// Without the internal maps that hold variables.
   std::vector<Map> maps() const;
   const std::vector<Variable>& variables() const { return variables_; }
+  /// Empty where no program stores anything, or another compiler made the object.
+  const std::vector<LossCounter>& loss_counters() const { return loss_counters_; }
 
   /// Memory of a variable: the initial value before load, the map itself after. Constants
   /// are read-only after load. Null where the kernel cannot map the section.
@@ -114,6 +124,7 @@ class Object {
   Handle handle_;
   std::unique_ptr<btf::Btf> btf_;
   std::vector<Variable> variables_;
+  std::vector<LossCounter> loss_counters_;
   std::vector<Mapping> mappings_;
   std::vector<Handle> late_;  // one opening for each program loaded late
   std::shared_ptr<NumberPool> usdt_specs_ = std::make_shared<NumberPool>();

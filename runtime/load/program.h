@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -29,5 +30,9 @@ struct Program {
 
 /// The kernel's number of a loaded program.
 Result<std::uint32_t> program_id(const Program& program);
+
+/// Runs that the kernel skipped because the program was running already on that CPU, over
+/// all its attachments. Nothing before Linux 5.12, which does not count them.
+std::optional<std::uint64_t> recursion_misses(int program_fd);
 
 }  // namespace ebl::load

@@ -48,8 +48,6 @@ ARRAY(config, struct config, 1);
 PERCPU_ARRAY(scratch, struct event, 3); /* by direction: a drop may be interrupted by others */
 LRU_HASH(owners, struct port_key, struct process, 16384);
 
-u64 lost[3]; /* events that found the ring full, by direction */
-
 /*
  * Whether this CPU serves a soft interrupt: then the running process has nothing to do with the
  * packet. The kernel's own count (__preempt_count) is no help where kallsyms has no variables.
@@ -285,8 +283,7 @@ static struct event *packet(struct sk_buff *skb, struct net_device *dev,
 
 static void submit(struct event *e, u32 size)
 {
-	if (bpf_ringbuf_output(&events, e, size, 0) && e->direction <= DROP)
-		__sync_fetch_and_add(&lost[e->direction], 1);
+	bpf_ringbuf_output(&events, e, size, 0);
 }
 
 SEC("tp_btf/netif_receive_skb")

@@ -192,7 +192,7 @@ describe("opensnoop", function()
         tool:signal("CONT")
         expect.equal(tool:stop(), 0)
         local lost =
-          tonumber(tool:err():match("^opensnoop: lost events: events (%d+)\n$"))
+          tonumber(tool:err():match("ebpf%-lua: lost: events (%d+)"))
         local shown = #rows_of(tool, pid)
         expect.truthy(lost and lost >= 500 and shown > 100, tool:err())
         expect.truthy(shown + lost >= 1000, ("%d shown, %d lost"):format(shown, lost))

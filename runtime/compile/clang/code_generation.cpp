@@ -9,6 +9,7 @@
 #include <llvm/Passes/PassBuilder.h>
 
 #include "compile/clang/bit_fields.h"
+#include "compile/clang/loss_counters.h"
 #include "compile/clang/record_types.h"
 #include "compile/clang/retained_variables.h"
 #include "compile/clang/source_lines.h"
@@ -102,6 +103,10 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
               passes.addPass(BitFieldsPass());
               passes.addPass(std::move(back_end));
               passes.addPass(SourceLinesPass(sources));
+            });
+        builder.registerOptimizerLastEPCallback(
+            [](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+              passes.addPass(LossCountersPass());
             });
       });
   std::unique_ptr<clang::ASTConsumer> code =
