@@ -1,7 +1,9 @@
-# bash tests/vm/run.sh BUILD VERSION|all [CTEST ARGUMENTS]: the tests of a build tree on a
-# Debian cloud kernel under qemu. Prints a line for each test; the console is kept in
-# build/vm/VERSION.log. Exit code 1: a test failed or the machine did not answer; 77: the
-# kernel cannot be had, nothing was tested.
+# bash tests/vm/run.sh BUILD VERSION|all [CTEST ARGUMENTS]: the tests of a build tree on
+# Debian cloud kernels under qemu (machine.sh runs one). One machine prints a line for each
+# test. "all" prints what did not pass, two machines at a time, and writes docs/kernels.md
+# when every test ran. Exit code 1: a test failed or a machine did not answer; 77: a kernel
+# cannot be fetched, so nothing was tested on it, and nothing failed on the others.
+#   EBPF_LUA_VM_JOBS     machines at a time (2)
 #   EBPF_LUA_VM_TIMEOUT  seconds for one machine (1500)
 #   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg)
 set -euo pipefail
@@ -10,67 +12,48 @@ source "$root/cmake/packages.sh"
 here=$root/tests/vm
 build=$(realpath -- "$1") version=$2
 shift 2
-limit=${EBPF_LUA_VM_TIMEOUT:-1500}
+[[ $version == all ]] || exec bash "$here/machine.sh" "$build" "$version" "$@"
 
-if [[ $version == all ]]; then
-  worst=0
-  for version in $(bash "$here/kernel.sh" --list); do
-    code=0
-    bash "$here/run.sh" "$build" "$version" "$@" || code=$?
-    ((code == 0 || worst == 1)) || worst=$code
-  done
-  exit "$worst"
-fi
+versions=($(bash "$here/kernel.sh" --list))
+out=$root/build/vm
+mkdir -p -- "$out"
+declare -A code=() running=()   # exit code by version; version by process
+trap 'kill "${!running[@]}" 2>/dev/null; exit 130' INT TERM HUP
 
-kernel=$(bash "$here/kernel.sh" "$version") || {
-  code=$?
-  ((code == 77)) && printf 'vm: %s: SKIPPED, nothing was tested\n' "$version"
-  exit "$code"
+# Waits for one machine and shows what it has to say.
+finish_one() {
+  local process status=0
+  wait -n -p process "${!running[@]}" || status=$?
+  version=${running[$process]}
+  unset "running[$process]"
+  code[$version]=$status
+  sed -n "/^\(FAIL\|skip\|note\||\|vm:\|machine\.sh:\)/s/^/$version: /p" -- "$out/$version.out"
 }
 
-mkdir -p -- "$root/build/vm"
-base=$root/build/vm/$version
-log=$base.log
-exec 9>"$base.lock"
-flock 9   # one machine of a version at a time
-ctest --test-dir "$build" --show-only=json-v1 "$@" >"$base.json"
-planned=$(cmake -DLIST="$base.json" -DOUT="$base.plan" -DBUILD="$build" -P "$here/plan.cmake" 2>&1) ||
-  die "no plan of the tests: $planned"
-((planned)) || die "$version: no test matches $*"
-bash "$here/image.sh" "$build" "$kernel" "$base.plan" "$base.cpio"
+for version in "${versions[@]}"; do
+  ((${#running[@]} < ${EBPF_LUA_VM_JOBS:-2})) || finish_one
+  bash "$here/machine.sh" "$build" "$version" "$@" >"$out/$version.out" 2>&1 &
+  running[$!]=$version
+  printf '%s: started; its whole output is in %s\n' "$version" "$out/$version.out"
+done
+while ((${#running[@]})); do finish_one; done
 
-: >"$log"
-: >"$base.results"
-qemu=
-stop() { if [[ $qemu ]]; then kill "$qemu" 2>/dev/null || true; fi; rm -f -- "$base.cpio"; }
-trap stop EXIT
-trap 'exit 130' INT TERM HUP
-# One processor: with two, the emulation now and then runs a breakpoint of the kernel's code
-# patching (a tracepoint switched on or off) after it is gone, and the guest panics.
-timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg}" -cpu max -smp 1 \
-  -m 2048 -display none -monitor none -nic none -no-reboot \
-  -serial "file:$log" -serial "file:$base.results" \
-  -kernel "$kernel/vmlinuz" -initrd "$base.cpio" \
-  -append "console=ttyS0 quiet panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf" \
-  </dev/null >"$base.qemu" 2>&1 9>&- &
-qemu=$!
-# Both in the background: a signal interrupts `wait`, but not a pipeline.
-{ tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | grep --line-buffered -v '^end '; } &
-reader=$!
-code=0
-wait "$qemu" || code=$?
-qemu=
-wait "$reader" || true
-cat -- "$base.qemu" >&2
-
-if read -r passed failed skipped < <(tr -d '\r' <"$base.results" | sed -n 's/^end //p'); then
-  printf 'vm: %s: %d passed, %d failed, %d skipped\n' "$version" "$passed" "$failed" "$skipped"
-  ((passed + failed + skipped == planned)) ||
-    die "$version: $planned tests were planned; the console is in $log"
-  ((failed == 0)) || die "$version: tests failed; the console is in $log"
-  ((passed > 0)) || die "$version: no test passed; the console is in $log"
-else
-  tail -n 20 -- "$log" >&2
-  ((code == 124 || code == 137)) && die "$version: no end after $limit s; the console is in $log"
-  die "$version: the machine ended before the tests did (qemu: exit code $code); the console is in $log"
+printf '\n'
+worst=0
+for version in "${versions[@]}"; do
+  case ${code[$version]} in
+    0) ;;
+    77) ((worst)) || worst=77 ;;
+    *) worst=1 ;;
+  esac
+  printf 'vm: %s: %s\n' "$version" "$(sed -n 's/^vm: [^:]*: \(.* passed, .*\|SKIPPED.*\)/\1/p' \
+    -- "$out/$version.out" | tail -n 1 | grep . || printf 'no result (exit code %d)' "${code[$version]}")"
+done
+luajit "$root/tests/features.lua" check "$root" || worst=1
+# Part of the tests, or a machine that failed, would put half a truth into the table.
+if (($# == 0 && worst != 1)); then
+  luajit "$root/tests/features.lua" table "$root" "$out" >"$out/kernels.md"
+  mv -- "$out/kernels.md" "$root/docs/kernels.md"
+  printf 'vm: docs/kernels.md is written\n'
 fi
+exit "$worst"

@@ -26,6 +26,16 @@ namespace ebl::attach {
     ASSERT_TRUE(result) << (result).error().message;       \
   } while (false)
 
+// Loads a program that asks for its cookie, for which some kernels have no helper.
+#define LOAD_WITH_COOKIE(test, spec)                                         \
+  do {                                                                       \
+    const int error = load(test, spec);                                      \
+    if (error == EINVAL)                                                     \
+      GTEST_SKIP() << "load of a program that calls bpf_get_attach_cookie: " \
+                   << errno_text(error);                                     \
+    ASSERT_EQ(error, 0);                                                     \
+  } while (false)
+
 class Attach : public ::testing::Test {
  protected:
   void SetUp() override {

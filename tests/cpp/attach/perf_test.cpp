@@ -84,7 +84,7 @@ TEST_F(Attach, perf_counts_in_one_process_with_the_threads_that_it_has_and_makes
   EXPECT_EQ(static_cast<int>(test.counts().pid_tgid >> 32), child);
 }
 
-TEST_F(Attach, perf_explains_a_missing_counter_and_too_high_a_frequency) {
+TEST_F(Attach, perf_hardware_counter) {
   TestProgram test("perf_event");
   ASSERT_EQ(test.load(), 0);
   const Result<Link> cycles = attach(test.program(), spec_of("perf:cycles:1000000"), {});
@@ -96,6 +96,13 @@ TEST_F(Attach, perf_explains_a_missing_counter_and_too_high_a_frequency) {
                    "cycles (E"));
     EXPECT_THAT(cycles.error().hint, HasSubstr("perf:cpu-clock"));
   }
+  ASSERT_ATTACHED(cycles);
+  EXPECT_TRUE(test::eventually([&] { return test.runs() > 0; }));
+}
+
+TEST_F(Attach, perf_explains_a_missing_process_and_too_high_a_frequency) {
+  TestProgram test("perf_event");
+  ASSERT_EQ(test.load(), 0);
   const Result<Link> fast =
       attach(test.program(), spec_of("perf:cpu-clock:9999999hz"), {});
   ASSERT_FALSE(fast);

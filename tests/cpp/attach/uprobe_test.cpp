@@ -21,21 +21,32 @@ extern "C" __attribute__((noinline)) int ebl_test_probed_function(int value) {
 TEST_F(Attach, uprobe_by_symbol_in_this_program) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   for (const char* kind : {"uprobe", "uretprobe"}) {
-    TestProgram test(kind, {.cookie = true});
+    TestProgram test(kind);
     const ProbeSpec spec =
         spec_of(fmt::format("{}:{}:ebl_test_probed_function", kind, self));
     ASSERT_EQ(load(test, spec), 0);
-    Result<Link> link = attach(test.program(), spec, {.pid = ::getpid(), .cookie = 7});
+    Result<Link> link = attach(test.program(), spec, {.pid = ::getpid()});
     ASSERT_ATTACHED(link);
     int sum = 0;
     for (int i = 0; i < 30; i++) sum += ebl_test_probed_function(i);
     EXPECT_EQ(sum, 465);
     EXPECT_EQ(test.runs(), 30u) << kind;
-    EXPECT_EQ(test.counts().cookie, 7u);
     link->close();
     ebl_test_probed_function(1);
     EXPECT_EQ(test.runs(), 30u);
   }
+}
+
+TEST_F(Attach, uprobe_with_a_cookie) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  TestProgram test("uprobe", {.cookie = true});
+  const ProbeSpec spec = spec_of(fmt::format("uprobe:{}:ebl_test_probed_function", self));
+  LOAD_WITH_COOKIE(test, spec);
+  const Result<Link> link =
+      attach(test.program(), spec, {.pid = ::getpid(), .cookie = 7});
+  ASSERT_ATTACHED(link);
+  ebl_test_probed_function(1);
+  EXPECT_EQ(test.counts().cookie, 7u);
 }
 
 TEST_F(Attach, uprobe_in_a_library_by_name_for_all_processes) {
