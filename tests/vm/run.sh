@@ -5,7 +5,7 @@
 # cannot be fetched, so nothing was tested on it, and nothing failed on the others.
 #   EBPF_LUA_VM_JOBS     machines at a time (2)
 #   EBPF_LUA_VM_TIMEOUT  seconds for one machine (1500)
-#   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg)
+#   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg,tb-size=512)
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$root/cmake/packages.sh"
