@@ -51,6 +51,9 @@ std::size_t record_size(std::uint32_t info) {
   return 0;
 }
 
+/// More than a program's object has, fewer than any kernel.
+constexpr std::size_t kKernelEnumerations = 500;
+
 constexpr std::uint32_t kRecordHeaderWords = sizeof(btf_type) / 4;
 
 }  // namespace
@@ -81,6 +84,8 @@ Result<Btf> Btf::parse(std::span<const std::byte> bytes, const Btf* base) {
   if (btf.strings_.empty() || btf.strings_.back() != '\0')
     return malformed("strings without an end");
 
+  std::size_t enumerations = 0;
+  bool has_signs = false;
   btf.offsets_.reserve(header.type_len / 20);
   const std::uint64_t strings_limit =
       std::uint64_t{btf.first_string_} + btf.strings_.size();
@@ -95,7 +100,15 @@ Result<Btf> Btf::parse(std::span<const std::byte> bytes, const Btf* base) {
     if (record->name_off >= strings_limit) return malformed("a name outside the strings");
     btf.offsets_.push_back(static_cast<std::uint32_t>(at));
     at += size;
+    if (static_cast<Kind>(info_kind(record->info)) == Kind::enumeration) {
+      enumerations++;
+      has_signs |= info_flag(record->info);
+    }
   }
+  // Before 2022 no writer of BTF told the sign, and the values were int32_t. A whole
+  // kernel has signed enumerations; where none is marked, the writer was such a one.
+  btf.signs_by_value_ =
+      base ? base->signs_by_value_ : enumerations > kKernelEnumerations && !has_signs;
   return btf;
 }
 
@@ -134,7 +147,9 @@ TypeId Btf::target(TypeId id) const {
 
 Integer Btf::integer(TypeId id) const {
   const std::uint32_t encoding = words(id)[kRecordHeaderWords];
-  return {.is_signed = (BTF_INT_ENCODING(encoding) & BTF_INT_SIGNED) != 0,
+  // The BTF of kernel 5.10 calls signed char unsigned.
+  return {.is_signed = (BTF_INT_ENCODING(encoding) & BTF_INT_SIGNED) != 0 ||
+                       (byte_size(id) == 1 && name(id) == "signed char"),
           .is_bool = (BTF_INT_ENCODING(encoding) & BTF_INT_BOOL) != 0,
           .bits = BTF_INT_BITS(encoding)};
 }
@@ -165,10 +180,19 @@ Enumerator Btf::enumerator(TypeId id, std::uint32_t index) const {
             .value = record[1] | (std::uint64_t{record[2]} << 32)};
   }
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 2;
+  // A value of eight bytes has lost its upper half to such a writer, its sign with it.
   const std::uint64_t value =
-      kind_flag(id) ? static_cast<std::uint64_t>(static_cast<std::int32_t>(record[1]))
-                    : record[1];
+      kind_flag(id) || (signs_by_value_ && byte_size(id) <= 4)
+          ? static_cast<std::uint64_t>(static_cast<std::int32_t>(record[1]))
+          : record[1];
   return {.name = string(record[0]), .value = value};
+}
+
+bool Btf::is_signed_enumeration(TypeId id) const {
+  if (kind_flag(id) || !signs_by_value_) return kind_flag(id);
+  for (std::uint32_t i = 0; i < count(id); i++)
+    if (static_cast<std::int64_t>(enumerator(id, i).value) < 0) return true;
+  return false;
 }
 
 Parameter Btf::parameter(TypeId id, std::uint32_t index) const {

@@ -104,7 +104,7 @@ class Btf {
   // REQUIRES for all below: id < type_count() and the kind named by the function.
   Kind kind(TypeId id) const;
   std::string_view name(TypeId id) const;
-  bool kind_flag(TypeId id) const;  ///< forward: union; enumerations: signed
+  bool kind_flag(TypeId id) const;  ///< forward: union; enumerations see below
   std::uint32_t byte_size(
       TypeId id) const;            ///< integer, float, struct, union, enum, datasec
   TypeId target(TypeId id) const;  ///< pointer, typedef, qualifiers, function, var, tags
@@ -113,6 +113,7 @@ class Btf {
   std::uint32_t count(TypeId id) const;  ///< members, enumerators, parameters, variables
   Member member(TypeId id, std::uint32_t index) const;
   Enumerator enumerator(TypeId id, std::uint32_t index) const;  ///< both widths
+  bool is_signed_enumeration(TypeId id) const;                  ///< both widths
   Parameter parameter(TypeId id, std::uint32_t index) const;
   SectionVariable section_variable(TypeId id, std::uint32_t index) const;
   std::int32_t tag_component(
@@ -139,6 +140,7 @@ class Btf {
   std::span<const std::byte> types_;
   std::string_view strings_;
   std::shared_ptr<const void> owned_;  // the bytes, where this is their owner
+  bool signs_by_value_ = false;        // see parse()
 };
 
 /// Where the kernel's BTF is: $EBPF_LUA_BTF where set, else /sys/kernel/btf/vmlinux.

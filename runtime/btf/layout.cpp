@@ -42,7 +42,7 @@ class Builder {
       case Kind::enumeration:
       case Kind::enumeration64:
         type.kind = LayoutType::Kind::enumeration;
-        type.is_signed = btf_.kind_flag(id);
+        type.is_signed = btf_.is_signed_enumeration(id);
         for (std::uint32_t i = 0; i < btf_.count(id); i++) {
           const Enumerator entry = btf_.enumerator(id, i);
           type.values.push_back({std::string(entry.name), entry.value});

@@ -6,6 +6,7 @@
 
 #include "base/permissions.h"
 #include "load/line_info.h"
+#include "load/missing_kind.h"
 #include "load/verifier_explanation.h"
 
 namespace ebl::load {
@@ -72,6 +73,13 @@ Error load_error(const LoadFailure& failure) {
     return refused;
   }
   error.message = "cannot load " + what + ": " + errno_text(failure.error_number);
+  if (failure.error_number == EINVAL && failure.opened) {
+    const std::string missing = missing_kind(failure.opened, program, map);
+    if (!missing.empty()) {
+      error.code = Code::not_supported;
+      error.message += "; this kernel has no " + missing;
+    }
+  }
   return error;
 }
 

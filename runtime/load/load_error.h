@@ -1,6 +1,8 @@
 // From what libbpf and the verifier said to an Error that a user can act on.
 #pragma once
 
+#include <bpf/libbpf.h>
+
 #include <cstddef>
 #include <span>
 #include <string>
@@ -16,6 +18,7 @@ struct LoadFailure {
   std::string verifier_log;        ///< the failing program's log; empty when it got none
   int error_number = 0;            ///< positive errno
   std::span<const std::byte> elf;  ///< the object file, whose line information is used
+  const bpf_object* opened = nullptr;  ///< to ask the kernel for what is in it; or null
 };
 
 /// Code::verifier for a refused program, Code::not_permitted for a missing privilege,

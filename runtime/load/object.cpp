@@ -257,7 +257,8 @@ Result<void> Object::load_handle(bpf_object* handle) const {
                      .libbpf_log = capture.text(),
                      .verifier_log = log.get(),
                      .error_number = -failure,
-                     .elf = elf_});
+                     .elf = elf_,
+                     .opened = handle});
 }
 
 Result<void> Object::load(const std::vector<std::string>& program_names) {

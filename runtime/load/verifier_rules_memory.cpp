@@ -132,6 +132,9 @@ std::span<const VerifierRule> memory_rules() {
        "$2 bytes are accessed at an address that is no multiple of $2",
        "order or pad the struct's members so that they are aligned (no packed struct "
        "under an atomic operation)"},
+      {R"(BPF_STX uses reserved fields)",
+       "this kernel has no atomic operation that gives a value back (5.12 and later do)",
+       "leave the result of __sync_fetch_and_add unused, or use bpf_spin_lock()"},
       {R"(write into map forbidden)",
        "this writes to memory that the program may only read",
        "a `const` global variable is set from Lua before load (constants = {…}): drop "

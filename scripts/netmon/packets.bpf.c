@@ -306,17 +306,23 @@ int BPF_PROG(on_send, struct sk_buff *skb, struct net_device *dev)
 	return 0;
 }
 
+/* The kernel's own type lacks the field before 5.17. */
+struct trace_event_raw_kfree_skb___with_reason {
+	enum skb_drop_reason___any { SKB_DROP_REASON_ANY } reason;
+} __attribute__((preserve_access_index));
+
 SEC("tracepoint/skb/kfree_skb")
 int on_drop(struct trace_event_raw_kfree_skb *ctx)
 {
+	struct trace_event_raw_kfree_skb___with_reason *newer = (void *)ctx;
 	struct sk_buff *skb = ctx->skbaddr;
 	struct event *e = packet(skb, BPF_CORE_READ(skb, dev), DROP);
 	long size;
 
 	if (!e)
 		return 0;
-	if (bpf_core_field_exists(ctx->reason))
-		e->reason = ctx->reason;
+	if (bpf_core_field_exists(newer->reason))
+		e->reason = newer->reason;
 	size = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
 	e->stack_size = size > 0 ? size / 8 : 0;
 	submit(e, sizeof(*e));

@@ -26,7 +26,7 @@ local SOURCE = [[
       return 0;
     e.ts = bpf_ktime_get_ns();
     e.pid = target;
-    e.number = __sync_fetch_and_add(&number, 1);
+    e.number = number++;
     bpf_get_current_comm(e.comm, sizeof(e.comm));
     e.list[1] = 2;
     %s

@@ -118,11 +118,11 @@ function M.file(path)
     setfenv(chunk, setmetatable({
       describe = M.describe, it = M.it, expect = M.expect, skip = M.skip,
     }, { __index = _G, __newindex = _G }))
-    chunk, err = xpcall(chunk, debug.traceback)
+    chunk, err = xpcall(chunk, function(e) return debug.traceback(tostring(e), 2) end)
   end
   if not chunk then
     failed = failed + 1
-    print("FAIL " .. path .. "\n" .. err)
+    print("FAIL " .. path .. "\n" .. tostring(err))
   end
 end
 

@@ -23,7 +23,7 @@ local SOURCE = [[
 
     if (bpf_get_current_pid_tgid() >> 32 != target)
       return 0;
-    event.number = __sync_fetch_and_add(&calls, 1);
+    event.number = calls++;
     bpf_ringbuf_output(&events, &event, sizeof(event), 0);
     return 0;
   }

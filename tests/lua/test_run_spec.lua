@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local bpf = require "bpf"
 local harness = require "harness"
+local kernel = require "kernel"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
 -- A minimal Ethernet frame of type 0x88b5 (local experiments), `payload` behind it.
@@ -103,7 +104,8 @@ describe("program:test_run", function()
       struct argument { u64 in; u64 out; };
       SEC("syscall")
       int square(struct argument *a) { a->out = a->in * a->in; return 1; }]]
-    local ran = obj.programs.square:test_run { ctx = { 12, 0 } }
+    local square = obj.programs.square
+    local ran = kernel.try(square.test_run, square, { ctx = { 12, 0 } })
     expect.equal(ran.retval, 1)
     local words = ffi.new("uint64_t[2]")
     ffi.copy(words, ran.ctx, 16)
@@ -114,11 +116,11 @@ describe("program:test_run", function()
   it("says what is wrong with the input", function()
     local obj = load [[
       SEC("xdp") int pass(struct xdp_md *ctx) { return XDP_PASS; }
-      SEC("perf_event") int sample(struct bpf_perf_event_data *ctx) { return 0; }
-      SEC("syscall") int call(void *ctx) { return 0; }]]
+      SEC("socket") int filter(struct __sk_buff *skb) { return 0; }
+      SEC("perf_event") int sample(struct bpf_perf_event_data *ctx) { return 0; }]]
     local pass, data = obj.programs.pass, frame(("z"):rep(46))
     expect.error("got no data", function() pass:test_run() end)
-    expect.error("EINVAL", function() pass:test_run { data = "short" } end)
+    expect.error("EINVAL", function() obj.programs.filter:test_run { data = "short" } end)
     expect.error("no option 'packet'", function() pass:test_run { packet = data } end)
     expect.error("takes a string", function() pass:test_run { data = 1 } end)
     expect.error("must be an integer from 1 on", function()
@@ -130,9 +132,14 @@ describe("program:test_run", function()
     expect.error("cannot test-run program 'sample', of type perf_event", function()
       obj.programs.sample:test_run {}
     end)
-    expect.error("gets no packet", function()
-      obj.programs.call:test_run { data = data }
-    end)
+    obj:close()
+  end)
+
+  it("has no packet for a syscall program", function()
+    local obj = load [[SEC("syscall") int call(void *ctx) { return 0; }]]
+    local call = obj.programs.call
+    kernel.try(call.load, call)
+    expect.error("gets no packet", call.test_run, call, { data = frame "z" })
     obj:close()
   end)
 end)

