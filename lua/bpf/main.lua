@@ -137,14 +137,14 @@ local function run_script(settings)
   local chunk, name = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
-  if not settings.code then
-    return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
-  end
-  chunk(unpack(settings.args))
-  if #quick.running() > 0 then
-    loop.run()
-    quick.show_all()
-  end
+  return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
+end
+
+--- What -e has started goes on until Ctrl-C.
+local function run_quick_probes()
+  if #quick.running() == 0 then return end
+  loop.run()
+  quick.show_all()
 end
 
 ---@param settings table {code?, script?, args, duration?, json, csv, verbose, dry_run}
@@ -153,6 +153,9 @@ return function(settings)
   for name, value in pairs(settings) do loop.settings[name] = value end
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
+  if ok and settings.code then
+    ok, err = xpcall(run_quick_probes, errors.with_traceback)
+  end
   if settings.dry_run and (ok or err == loop.ENDED) then
     ok, err = xpcall(object.verify_rest, errors.with_traceback)
   end

@@ -82,6 +82,7 @@ TEST(Btf, a_kernel_whose_enumerations_tell_no_sign_has_it_in_the_values) {
       builder.record({name, info(Kind::enumeration, 1), 4, minus, 0xffffffff});
     builder.record({name, info(Kind::enumeration, 1, one_is_marked), 4, minus, 1});
     builder.record({signed_char, info(Kind::integer), 1, 8});
+    builder.record({name, info(Kind::enumeration, 1), 8, minus, 0xffffffff});
     Result<Btf> btf = Btf::from_bytes(builder.bytes());
     EXPECT_TRUE(btf) << btf.error().message;
     return std::move(*btf);
@@ -98,6 +99,8 @@ TEST(Btf, a_kernel_whose_enumerations_tell_no_sign_has_it_in_the_values) {
   EXPECT_FALSE(object.is_signed_enumeration(1));
   EXPECT_EQ(object.enumerator(1, 0).value, 0xffffffffu);
   EXPECT_TRUE(old.integer(602).is_signed);
+  // Flags of 64 bits: the lower half is all that there is.
+  EXPECT_EQ(old.enumerator(603, 0).value, 0xffffffffu);
 }
 
 TEST(Btf, reads_enumerations_of_both_widths_with_their_sign) {

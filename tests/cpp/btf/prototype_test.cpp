@@ -31,14 +31,19 @@ TEST(Prototype, of_a_function_has_names_types_and_a_result) {
 TEST(Prototype, of_a_tracepoint_leaves_out_the_kernels_own_parameter) {
   Result<Prototype> change = tracepoint_prototype(kernel(), "sched_switch");
   ASSERT_TRUE(change) << change.error().message;
-  EXPECT_THAT(
-      declarations(*change),
-      testing::ElementsAre("bool|preempt", "struct task_struct *|prev",
-                           "struct task_struct *|next", "unsigned int|prev_state"));
+  std::vector<std::string> parameters = declarations(*change);
+  if (parameters.size() == 4) {  // since 5.18
+    EXPECT_EQ(parameters.back(), "unsigned int|prev_state");
+    parameters.pop_back();
+  }
+  EXPECT_THAT(parameters,
+              testing::ElementsAre("bool|preempt", "struct task_struct *|prev",
+                                   "struct task_struct *|next"));
 }
 
 TEST(Prototype, says_what_is_variadic) {
   Result<Prototype> print = function_prototype(kernel(), "_printk");
+  if (!print) print = function_prototype(kernel(), "printk");  // its name before 5.15
   ASSERT_TRUE(print) << print.error().message;
   EXPECT_THAT(declarations(*print), testing::ElementsAre("const char *|fmt"));
   EXPECT_TRUE(print->variadic);
