@@ -9,6 +9,7 @@ local M = {}
 ---@field file string? a .c, .bpf.c or compiled .o file; relative to the script's folder
 ---@field constants table<string, any>? values of `const volatile` variables
 ---@field cflags string[]? -D, -U, -I and the like
+---@field dialect "bcc"|"libbpf"? of the C; default: told from the text
 ---@field name string? of the object, in messages and in the kernel; default: the script's
 ---@field maps table<string, bpf.Map>? other objects' maps, in the place of its own
 ---@field load boolean? false: compile only, never touch the kernel
@@ -22,10 +23,14 @@ local M = {}
 ---@field line integer the line of `file` on which the text begins
 ---@field constants table
 ---@field flags string[]
+---@field dialect string "": told from the text
 ---@field compile_only boolean
 
 local OPTIONS = { source = "string", file = "string", constants = "table",
-                  cflags = "table", maps = "table", name = "string", load = "boolean" }
+                  cflags = "table", maps = "table", name = "string",
+                  load = "boolean", dialect = "string" }
+
+local DIALECTS = { [""] = true, bcc = true, libbpf = true }
 
 --- Chunks that are no files (-e, -), by their debug name, for line numbers.
 ---@type table<string, string>
@@ -97,7 +102,11 @@ function M.of(options)
   local caller = errors.caller()
   local plan = { constants = options.constants or {}, flags = options.cflags or {},
                  compile_only = options.load == false, maps = options.maps or {},
-                 line = 1 }
+                 line = 1, dialect = options.dialect or "" }
+  if not DIALECTS[plan.dialect] then
+    errors.misuse(("bpf.load: unknown dialect '%s'"):format(plan.dialect),
+                  "write \"bcc\" or \"libbpf\", or leave it out")
+  end
   for i, flag in pairs(plan.flags) do
     if type(i) ~= "number" or type(flag) ~= "string" then
       errors.misuse(("bpf.load: cflags takes a list of strings, got a %s at %s")

@@ -79,6 +79,8 @@ Result<std::string> encode_request(const Request& request) {
   Writer writer;
   writer.text(request.text);
   writer.text(request.name);
+  writer.text(request.dialect);
+  writer.text(request.tracefs);
   writer.texts(flags->arguments);
   writer.texts(directories);
   return std::string(writer.bytes());

@@ -33,6 +33,8 @@ struct Request {
   std::string text;       ///< the whole C text, its #line directives included
   std::string name;       ///< its file name in diagnostics before the first #line
   std::string directory;  ///< where `#include "x.h"` looks; empty: nowhere
+  std::string dialect;    ///< "bcc" or "libbpf"; empty: told from the text
+  std::string tracefs;    ///< where it is mounted, for tracepoint records; may be empty
   std::vector<std::string>
       flags;  ///< the user's: those of compile/flags.h; others are refused
 };

@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /// Goes up with every change of a declaration here; the server refuses another value.
-#define EBL_COMPILER_ABI 1u
+#define EBL_COMPILER_ABI 2u
 
 /// What is read from BTF and kept over all compiles.
 struct ebl_compiler;
@@ -24,6 +24,8 @@ struct ebl_compile_request {
   const char* text;
   size_t text_size;
   const char* name;              ///< file name in diagnostics
+  const char* dialect;           ///< "bcc", "libbpf" or empty: told from the text
+  const char* tracefs;           ///< its mount point, or empty
   const char* const* arguments;  ///< checked cc1 arguments (flags.h)
   size_t argument_count;
   const char* const*

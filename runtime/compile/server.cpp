@@ -83,6 +83,8 @@ bool send_verdict(int socket, const Verdict& verdict) {
   Reader reader(*bytes);
   const std::string text(reader.text());
   const std::string name(reader.text());
+  const std::string dialect(reader.text());
+  const std::string tracefs(reader.text());
   const std::vector<std::string> arguments = reader.texts();
   const std::vector<std::string> directories = reader.texts();
   if (!reader.ok()) ::_exit(kBroken);
@@ -94,6 +96,8 @@ bool send_verdict(int socket, const Verdict& verdict) {
       .text = text.data(),
       .text_size = text.size(),
       .name = name.c_str(),
+      .dialect = dialect.c_str(),
+      .tracefs = tracefs.c_str(),
       .arguments = argument_pointers.data(),
       .argument_count = argument_pointers.size(),
       .directories = directory_pointers.data(),

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/mounts.h"
 #include "btf/btf.h"
 #include "compile/compiler.h"
 #include "host/bindings.h"
@@ -52,14 +53,21 @@ int compiler_start(lua_State* lua) {
   return 1;
 }
 
-/// compiler:compile{text=, name=, directory=, flags=} -> object bytes, warnings | nil,
-/// err
+/// compiler:compile{text=, name=, directory=, dialect=, flags=} -> object bytes, warnings
+/// | nil, err
 int compiler_compile(lua_State* lua) {
   compile::Compiler& compiler = CompilerBox::open(lua, 1, kCompiler);
   luaL_checktype(lua, 2, LUA_TTABLE);
   compile::Request request{.text = string_field(lua, 2, "text"),
                            .name = string_field(lua, 2, "name"),
-                           .directory = string_field(lua, 2, "directory")};
+                           .directory = string_field(lua, 2, "directory"),
+                           .dialect = string_field(lua, 2, "dialect"),
+                           .tracefs = {}};
+  // The records of tracepoints are described there, and the compiler cannot mount it.
+  if (request.text.find("tracepoint__") != std::string::npos ||
+      request.text.find("TRACEPOINT_PROBE") != std::string::npos)
+    if (Result<std::string> tracefs = ensure_mounted("tracefs", "/sys/kernel/tracing"))
+      request.tracefs = *tracefs;
   lua_getfield(lua, 2, "flags");
   request.flags = strings_at(lua, lua_gettop(lua));
   lua_pop(lua, 1);

@@ -76,6 +76,8 @@ ebl_compile_result ebl_compiler_compile(ebl_compiler* compiler,
           compiler->kernel,
           {.text = {request->text, request->text_size},
            .name = request->name[0] ? request->name : "source.c",
+           .dialect = request->dialect,
+           .tracefs = request->tracefs,
            .arguments = strings(request->arguments, request->argument_count),
            .directories = strings(request->directories, request->directory_count)}),
       .files = {}};

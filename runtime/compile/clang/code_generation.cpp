@@ -8,6 +8,7 @@
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Passes/PassBuilder.h>
 
+#include "compile/clang/bcc_map_calls.h"
 #include "compile/clang/bit_fields.h"
 #include "compile/clang/loss_counters.h"
 #include "compile/clang/record_types.h"
@@ -20,14 +21,22 @@ namespace {
 /// Adds what the text leaves out, after it has been parsed and before code is generated.
 class Completion : public clang::ASTConsumer {
  public:
-  Completion(clang::ASTConsumer& code, KernelSource& kernel, bool& has_generated)
-      : code_(code), kernel_(kernel), has_generated_(has_generated) {}
+  /// `entries` is null where the text is not BCC C.
+  Completion(clang::ASTContext& context, clang::ASTConsumer& code, KernelSource& kernel,
+             BccEntries* entries, bool& has_generated)
+      : context_(context),
+        code_(code),
+        kernel_(kernel),
+        entries_(entries),
+        has_generated_(has_generated) {}
 
   /// Ahead of the generation of code, which keeps the types as it first sees them.
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override {
-    for (const clang::Decl* declaration : group)
-      if (const auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration))
+    for (clang::Decl* declaration : group)
+      if (auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration)) {
         kernel_.complete_kernel_symbol(*function);
+        if (entries_ && function->isThisDeclarationADefinition()) complete_bcc(function);
+      }
     return true;
   }
 
@@ -42,6 +51,8 @@ class Completion : public clang::ASTConsumer {
     }
     has_generated_ = true;
     RetainedVariables variables(context, code_);
+    for (const auto& [map, type] : map_calls_.record_types())
+      variables.add_type("__ebl_record_" + map, type);
     for (const auto& [map, type] : record_types(context))
       variables.add_type("__ebl_record_" + map, type);
     for (const auto& [name, type] : own_types(context))
@@ -52,8 +63,17 @@ class Completion : public clang::ASTConsumer {
   }
 
  private:
+  void complete_bcc(clang::FunctionDecl* function) {
+    if (context_.getDiagnostics().hasErrorOccurred()) return;
+    map_calls_.rewrite(*kernel_.sema(), function);
+    mark_entry(context_, function, *entries_);
+  }
+
+  clang::ASTContext& context_;
   clang::ASTConsumer& code_;
   KernelSource& kernel_;
+  BccEntries* entries_;
+  BccMapCalls map_calls_;
   bool& has_generated_;
 };
 
@@ -94,14 +114,15 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
                                         clang::diag::Severity::Ignored, {});
 
   instance.getCodeGenOpts().PassBuilderCallbacks.emplace_back(
-      [&sources = instance.getSourceManager()](llvm::PassBuilder& builder) {
+      [&sources = instance.getSourceManager(), this](llvm::PassBuilder& builder) {
         builder.registerPipelineStartEPCallback(
-            [&sources](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+            [&sources, this](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
               // Before the passes that the BPF back end has put there.
               llvm::ModulePassManager back_end = std::move(passes);
               passes = llvm::ModulePassManager();
               passes.addPass(BitFieldsPass());
               passes.addPass(std::move(back_end));
+              passes.addPass(EntryPass(entries_));
               passes.addPass(SourceLinesPass(sources));
             });
         builder.registerOptimizerLastEPCallback(
@@ -113,7 +134,9 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
       clang::EmitObjAction::CreateASTConsumer(instance, file);
   if (!code) return nullptr;
   std::vector<std::unique_ptr<clang::ASTConsumer>> consumers;
-  consumers.push_back(std::make_unique<Completion>(*code, *kernel_, has_generated_));
+  consumers.push_back(std::make_unique<Completion>(
+      context, *code, *kernel_, dialect_ == Dialect::bcc ? &entries_ : nullptr,
+      has_generated_));
   consumers.push_back(std::move(code));
   return std::make_unique<clang::MultiplexConsumer>(std::move(consumers));
 }

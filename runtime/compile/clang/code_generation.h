@@ -4,14 +4,16 @@
 
 #include <clang/CodeGen/CodeGenAction.h>
 
+#include "compile/clang/bcc_entries.h"
+#include "compile/clang/dialect.h"
 #include "compile/clang/kernel_source.h"
 
 namespace ebl::compile {
 
 class CodeGeneration : public clang::EmitObjAction {
  public:
-  explicit CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel)
-      : kernel_(std::move(kernel)) {}
+  CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel, Dialect dialect)
+      : kernel_(std::move(kernel)), dialect_(dialect) {}
 
   /// Whether the text was accepted and code was generated from it. If not, the text may
   /// be compiled once more in this process: LLVM's back end has not run.
@@ -23,6 +25,8 @@ class CodeGeneration : public clang::EmitObjAction {
 
  private:
   llvm::IntrusiveRefCntPtr<KernelSource> kernel_;
+  Dialect dialect_;
+  BccEntries entries_;
   bool has_generated_ = false;
 };
 

@@ -82,20 +82,35 @@ void explain(CompilationOutput& out, const Diagnostics& diagnostics, KernelBtf& 
   out.hint = kernel.problem().hint;
 }
 
+/// The error of a text that has signs of both dialects.
+CompilationOutput mixed_dialects(const DialectSigns& signs) {
+  const auto place = [](const DialectSign& sign) {
+    return "line " + std::to_string(sign.location.line) + " (" + sign.what + ")";
+  };
+  CompilationOutput out;
+  out.message = place(*signs.bcc) + " is BCC C and " + place(*signs.libbpf) +
+                " is libbpf C: a text is written in one of them";
+  out.hint = "dialect = \"bcc\" or \"libbpf\" decides; split the text if it needs both";
+  out.location = signs.bcc->location;
+  out.diagnostics = out.message + "\n";
+  return out;
+}
+
 /// One run of clang over the text. `words`: see SourceFileSystem.
 CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
-                          const clang::CompilerInvocation& invocation,
+                          const clang::CompilerInvocation& invocation, Dialect dialect,
                           const Tags& own_tags, const llvm::StringSet<>* words,
                           bool& has_generated) {
   CompilationOutput out;
   clang::CompilerInvocation options(invocation);
   Diagnostics diagnostics(options.getDiagnosticOpts());
-  auto files = llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, words);
+  auto files =
+      llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, words);
   Session session(options, input, files, diagnostics);
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
   auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
-  CodeGeneration action(source);
+  CodeGeneration action(source, dialect);
   out.ok = instance.ExecuteAction(action) && !diagnostics.has_error();
   out.diagnostics = diagnostics.text();
   out.files_read = files->files_read();
@@ -107,25 +122,31 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
 }  // namespace
 
 CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
-  const TextTraits traits = scan_text(input.text);
-  const auto invocation =
-      parse_arguments(front_end_arguments(traits, input.arguments, input.directories));
+  const TextTraits traits = scan_text(input.text, input.name);
+  if (input.dialect.empty() && traits.signs.bcc && traits.signs.libbpf)
+    return mixed_dialects(traits.signs);
+  const bool is_bcc =
+      input.dialect.empty() ? traits.signs.bcc.has_value() : input.dialect == "bcc";
+  const Dialect dialect = is_bcc ? Dialect::bcc : Dialect::libbpf;
+  const auto invocation = parse_arguments(
+      front_end_arguments(traits, dialect, input.arguments, input.directories));
   bool has_generated = false;
   // Nearly every text defines its types in plain sight and names its helpers. Then it
   // needs no run of the preprocessor ahead, and few declarations of helpers, which saves
   // a fifth of a compile. Any error, and a type that a macro defines, take
   // the long way, whose diagnostics know all names.
   if (!traits.reads_files) {
-    CompilationOutput out =
-        attempt(kernel, input, *invocation, traits.tags, &traits.words, has_generated);
+    CompilationOutput out = attempt(kernel, input, *invocation, dialect, traits.tags,
+                                    &traits.words, has_generated);
     if (has_generated) return out;
   }
   clang::IgnoringDiagConsumer ignored;
-  Session scan(*invocation, input,
-               llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, nullptr),
-               ignored);
+  Session scan(
+      *invocation, input,
+      llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, nullptr),
+      ignored);
   const Tags own_tags = defined_tags(scan.instance());
-  return attempt(kernel, input, *invocation, own_tags, nullptr, has_generated);
+  return attempt(kernel, input, *invocation, dialect, own_tags, nullptr, has_generated);
 }
 
 }  // namespace ebl::compile

@@ -17,6 +17,8 @@ namespace ebl::compile {
 struct CompilationInput {
   std::string_view text;
   std::string name;
+  std::string dialect;                   ///< "bcc", "libbpf" or empty: told from the text
+  std::string tracefs;                   ///< its mount point, or empty
   std::vector<std::string> arguments;    ///< checked by compile/flags.h
   std::vector<std::string> directories;  ///< absolute
 };

@@ -58,8 +58,8 @@ class MemoryFile : public vfs::File {
 }  // namespace
 
 SourceFileSystem::SourceFileSystem(std::span<const std::string> directories,
-                                   const llvm::StringSet<>* words)
-    : words_(words) {
+                                   Dialect dialect, const llvm::StringSet<>* words)
+    : dialect_(dialect), words_(words) {
   for (const std::string& path : directories) {
     UniqueFd fd(open_beneath(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY, 0));
     if (fd) roots_.push_back({path.ends_with('/') ? path : path + "/", std::move(fd)});
@@ -69,7 +69,7 @@ SourceFileSystem::SourceFileSystem(std::span<const std::string> directories,
 std::optional<std::string> SourceFileSystem::served(const std::string& path) const {
   std::optional<std::string> text = served_header(path);
   if (text && words_ && path.ends_with("/bpf_helper_defs.h"))
-    text = select_helpers(*text, *words_);
+    text = select_helpers(*text, dialect_, *words_);
   return text;
 }
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "compile/clang/dialect.h"
 
 namespace ebl::compile {
 
@@ -27,8 +28,8 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
  public:
   /// `directories` are absolute; one that cannot be opened is as if it were empty. Where
   /// `words` is not null, bpf_helper_defs.h has only the helpers that are among them or
-  /// that our and libbpf's headers use: declaring all 211 takes time in each compile.
-  SourceFileSystem(std::span<const std::string> directories,
+  /// that the headers of this dialect use: declaring all 211 takes time in each compile.
+  SourceFileSystem(std::span<const std::string> directories, Dialect dialect,
                    const llvm::StringSet<>* words);
 
   /// Absolute paths of what was read from disk.
@@ -54,6 +55,7 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
 
   std::vector<Root> roots_;
   std::set<std::string> files_read_;
+  Dialect dialect_;
   const llvm::StringSet<>* words_;
 };
 
@@ -61,7 +63,8 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
 std::optional<std::string> served_header(std::string_view path);
 
 /// The text of bpf_helper_defs.h without the helpers that are neither in `words` nor used
-/// by the served headers themselves.
-std::string select_helpers(llvm::StringRef definitions, const llvm::StringSet<>& words);
+/// by the served headers of this dialect themselves.
+std::string select_helpers(llvm::StringRef definitions, Dialect dialect,
+                           const llvm::StringSet<>& words);
 
 }  // namespace ebl::compile

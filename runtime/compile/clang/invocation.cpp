@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <iterator>
 
 namespace ebl::compile {
 namespace {
@@ -27,6 +28,46 @@ constexpr const char* kTargetMacro =
     "__TARGET_ARCH_unknown";
 #endif
 
+/// What BCC compiles with: its front end's target is the host, in the kernel's tree.
+constexpr const char* kBccArguments[] = {
+#if defined(__x86_64__)
+    "-D__x86_64__",
+    "-D__x86_64",
+    "-D__amd64__",
+    "-D__amd64",
+    "-Dbpf_target_x86",
+#elif defined(__aarch64__)
+    "-D__aarch64__",
+    "-Dbpf_target_arm64",
+#elif defined(__riscv)
+    "-D__riscv",
+    "-Dbpf_target_riscv64",
+#elif defined(__s390x__)
+    "-D__s390x__",
+    "-D__s390__",
+    "-Dbpf_target_s390x",
+#elif defined(__powerpc64__)
+    "-D__powerpc64__",
+    "-D__powerpc__",
+    "-Dbpf_target_powerpc",
+#endif
+#ifdef __CHAR_UNSIGNED__
+    "-fno-signed-char",
+#endif
+    "-D__linux__",
+    "-D__unix__",
+    "-D__KERNEL__",
+    "-D__BPF_TRACING__",
+    "-DCONFIG_CC_IS_CLANG",
+    "-DKBUILD_MODNAME=\"bcc\"",
+    "-fms-extensions",
+    // A key of another integer type than the map's is common there.
+    "-Wno-incompatible-pointer-types",
+    "-Wno-microsoft",
+    "-include",
+    "ebl/bcc.h",
+};
+
 /// LINUX_VERSION_CODE of the running kernel, for <linux/version.h>.
 std::string kernel_version_macro() {
   utsname name;
@@ -46,7 +87,7 @@ bool reads_static_probes(const TextTraits& traits) {
 
 }  // namespace
 
-std::vector<std::string> front_end_arguments(const TextTraits& traits,
+std::vector<std::string> front_end_arguments(const TextTraits& traits, Dialect dialect,
                                              std::span<const std::string> user,
                                              std::span<const std::string> directories) {
   std::vector<std::string> arguments = {
@@ -99,7 +140,9 @@ std::vector<std::string> front_end_arguments(const TextTraits& traits,
     arguments.push_back("-internal-isystem");
     arguments.push_back(served);
   }
-  if (!traits.has_include) {
+  if (dialect == Dialect::bcc) {
+    arguments.insert(arguments.end(), std::begin(kBccArguments), std::end(kBccArguments));
+  } else if (!traits.has_include) {
     arguments.push_back("-include");
     arguments.push_back("ebl/ebpf_lua.h");
     if (reads_static_probes(traits)) {

@@ -11,7 +11,7 @@ namespace ebl::compile {
 
 /// Arguments for clang -cc1. `user` are the checked arguments of compile/flags.h and come
 /// last, so that they win; `directories` are searched by #include "..." and <...> alike.
-std::vector<std::string> front_end_arguments(const TextTraits& traits,
+std::vector<std::string> front_end_arguments(const TextTraits& traits, Dialect dialect,
                                              std::span<const std::string> user,
                                              std::span<const std::string> directories);
 

@@ -42,6 +42,7 @@ class KernelSource : public clang::ExternalSemaSource {
   void complete_kernel_symbol(const clang::FunctionDecl& function);
 
   void InitializeSema(clang::Sema& sema) override { sema_ = &sema; }
+  clang::Sema* sema() const { return sema_; }
   void ForgetSema() override { sema_ = nullptr; }
   bool LookupUnqualified(clang::LookupResult& result, clang::Scope* scope) override;
   void CompleteType(clang::TagDecl* tag) override;

@@ -131,18 +131,22 @@ class TextScanner {
 
 }  // namespace
 
-TextTraits scan_text(std::string_view text) {
+TextTraits scan_text(std::string_view text, std::string_view name) {
   clang::LangOptions options;
   const std::string terminated(text);
   clang::Lexer lexer(clang::SourceLocation(), options, terminated.data(),
                      terminated.data(), terminated.data() + terminated.size());
   TextScanner scanner;
+  DialectScanner dialect(terminated, name);
   Token token;
   do {
     lexer.LexFromRawLexer(token);
     scanner.take(token);
+    dialect.take(token);
   } while (token.isNot(tok::eof));
-  return scanner.finish();
+  TextTraits traits = scanner.finish();
+  traits.signs = dialect.finish();
+  return traits;
 }
 
 }  // namespace ebl::compile

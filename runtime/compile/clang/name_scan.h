@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "compile/clang/dialect.h"
+
 namespace ebl::compile {
 
 using Tags = llvm::StringSet<>;
@@ -31,8 +33,10 @@ struct TextTraits {
   bool sets_target = false;  ///< it defines __TARGET_ARCH_something itself
   Tags tags;                 ///< that it gives a body
   llvm::StringSet<> words;   ///< all its identifiers
+  DialectSigns signs;        ///< of BCC C and of libbpf C
 };
 
-TextTraits scan_text(std::string_view text);
+/// `name`: what the text is called before its first #line.
+TextTraits scan_text(std::string_view text, std::string_view name);
 
 }  // namespace ebl::compile

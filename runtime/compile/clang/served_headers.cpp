@@ -83,11 +83,12 @@ llvm::StringRef helper_of(llvm::StringRef line) {
   return name.take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
-/// All words of the served headers but bpf_helper_defs.h that could be helpers.
-llvm::StringSet<> words_of_headers() {
+/// All words of the dialect's headers but bpf_helper_defs.h that could be helpers.
+llvm::StringSet<> words_of_headers(Dialect dialect) {
   llvm::StringSet<> words;
   for (const EmbeddedHeader& header : embedded_headers()) {
     if (header.path.ends_with("bpf_helper_defs.h")) continue;
+    if (header.path.starts_with("own/bcc") && dialect != Dialect::bcc) continue;
     llvm::StringRef rest(header.text);
     for (std::size_t at; (at = rest.find("bpf_")) != llvm::StringRef::npos;) {
       rest = rest.substr(at);
@@ -102,8 +103,9 @@ llvm::StringSet<> words_of_headers() {
 
 }  // namespace
 
-std::string select_helpers(llvm::StringRef definitions, const llvm::StringSet<>& words) {
-  const llvm::StringSet<> used = words_of_headers();
+std::string select_helpers(llvm::StringRef definitions, Dialect dialect,
+                           const llvm::StringSet<>& words) {
+  const llvm::StringSet<> used = words_of_headers(dialect);
   std::string out;
   while (!definitions.empty()) {
     llvm::StringRef line;
