@@ -21,9 +21,10 @@
 #define __ebl_begins(text, wanted)                                                 \
 	(__builtin_strncmp(text, wanted, sizeof(wanted) - 1) == 0)
 
-/* The kernel's number of a type of BPF_TABLE; 0 where only the load tells. */
+/* The kernel's number of a type of BPF_TABLE; what is extern tells it when loaded. */
 #define __ebl_map_type(type, K)                                                    \
 	(__ebl_is(type, "hash")                    ? 1                             \
+	 : __ebl_is(type, "extern")                ? 1                             \
 	 : __ebl_is(type, "array")                 ? 2                             \
 	 : __ebl_is(type, "histogram")                                             \
 		 ? (__builtin_types_compatible_p(__typeof__(K), int) ? 2 : 1)      \

@@ -35,3 +35,21 @@
 #define LSM_PROBE(hook, args...) BPF_PROG(lsm__##hook, ##args)
 
 #define BPF_ITER(target) int bpf_iter__##target(struct bpf_iter__##target *ctx)
+
+/*
+ * A field at the end of a tracepoint's record. Without a length it is as long as it says, but
+ * never longer than what `to` is known to hold.
+ */
+#define __ebl_data_loc(field) ((const char *)args + (args->data_loc_##field & 0xffff))
+#define TP_DATA_LOC_READ_CONST(to, field, length)                                  \
+	bpf_probe_read_kernel((void *)(to), length, __ebl_data_loc(field))
+#define TP_DATA_LOC_READ_STR(to, field, length)                                    \
+	bpf_probe_read_kernel_str((void *)(to), length, __ebl_data_loc(field))
+#define TP_DATA_LOC_READ(to, field)                                                \
+	({                                                                         \
+		__u32 __ebl_length = (__u32)args->data_loc_##field >> 16;          \
+		__u32 __ebl_most = __builtin_object_size((void *)(to), 1);         \
+		TP_DATA_LOC_READ_CONST(                                            \
+			to, field,                                                 \
+			__ebl_length < __ebl_most ? __ebl_length : __ebl_most);    \
+	})

@@ -9,6 +9,7 @@ local nearest = require "bpf.nearest"
 local plan = require "bpf.plan"
 local program = require "bpf.program"
 local render = require "bpf.render"
+local shared_maps = require "bpf.shared_maps"
 local variables = require "bpf.variables"
 
 local M = {}
@@ -96,7 +97,9 @@ function Object:ensure_loaded(wanted, spec)
         request[#request + 1] = { name = entry.name, spec = own_spec }
       end
     end
+    shared_maps.import(self)
     errors.check(self.handle:load(request))
+    shared_maps.export(self)
     losses.watch(self)
   elseif wanted and errors.check(self.handle:program_fd(wanted.name)) < 0 then
     errors.check(self.handle:load_late(wanted.name, spec))
@@ -148,6 +151,7 @@ function Object:close()
   if not self.handle then return end
   M.close_things(self.links)
   losses.close(self)
+  shared_maps.withdraw(self)
   self.links = {}
   live[self] = nil
   self.handle:close()

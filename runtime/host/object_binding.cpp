@@ -38,7 +38,7 @@ int object_programs(lua_State* lua) {
 }
 
 /// object:maps() -> list of {name, type, key_size, value_size, max_entries, flags,
-/// key_type, value_type, record_type, fd}
+/// key_type, value_type, record_type, tag, fd}
 int object_maps(lua_State* lua) {
   const load::Object& object = ObjectBox::open(lua, 1, kObject);
   lua_newtable(lua);
@@ -54,6 +54,7 @@ int object_maps(lua_State* lua) {
     set_field(lua, "key_type", map.key_type);
     set_field(lua, "value_type", map.value_type);
     set_field(lua, "record_type", map.record_type);
+    set_field(lua, "tag", map.tag);
     set_field(lua, "fd", map.fd);
     lua_rawseti(lua, -2, ++place);
   }

@@ -102,6 +102,7 @@ Result<Object> Object::open(std::vector<std::byte> elf, const std::string& name,
   Result<btf::Btf> types = btf::Btf::from_bytes(std::move(bytes));
   if (!types) return types.take_error();
   object.btf_ = std::make_unique<btf::Btf>(std::move(*types));
+  object.map_tags_ = read_map_tags(*object.btf_);
   object.collect_variables();
   return object;
 }
@@ -180,6 +181,11 @@ btf::TypeId Object::record_type_of(const std::string& map_name) const {
   return btf_->kind(pointer) == btf::Kind::pointer ? btf_->target(pointer) : 0;
 }
 
+std::string Object::map_tag(const std::string& map_name) const {
+  const auto found = map_tags_.find(map_name);
+  return found == map_tags_.end() ? std::string() : found->second;
+}
+
 std::vector<Map> Object::maps() const {
   std::vector<Map> out;
   bpf_map* map = nullptr;
@@ -195,6 +201,7 @@ std::vector<Map> Object::maps() const {
               .key_type = bpf_map__btf_key_type_id(map),
               .value_type = bpf_map__btf_value_type_id(map),
               .record_type = record_type_of(name),
+              .tag = map_tag(name),
               .fd = std::max(bpf_map__fd(map), -1)};
     out.push_back(std::move(entry));
   }
@@ -268,6 +275,11 @@ Result<void> Object::load(const std::vector<std::string>& program_names) {
                                   bpf_program__name(program)) != program_names.end();
     bpf_program__set_autoload(program, wanted);
   }
+  for (const auto& [map_name, tag] : map_tags_) {
+    bpf_map* map = bpf_object__find_map_by_name(handle_.get(), map_name.c_str());
+    if (!map || !tag.starts_with("pin=")) continue;
+    if (Result<void> pinned = pin_at(map, tag.substr(4)); !pinned) return pinned;
+  }
   Result<void> done = load_handle(handle_.get());
   loaded_ = done.ok();
   return done;
@@ -275,6 +287,7 @@ Result<void> Object::load(const std::vector<std::string>& program_names) {
 
 Result<void> Object::reuse_map(const std::string& map_name, int fd) {
   bpf_map* declared = bpf_object__find_map_by_name(handle_.get(), map_name.c_str());
+  if (declared && map_tag(map_name) == "extern") return import_map(declared, fd);
   if (declared) return load::reuse_map(declared, fd);
   std::vector<std::string> names;
   for (const Map& map : maps()) names.push_back(map.name);

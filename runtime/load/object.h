@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "btf/btf.h"
+#include "load/map_tags.h"
 #include "load/program.h"
 
 namespace ebl::load {
@@ -36,6 +37,7 @@ struct Map {
   btf::TypeId key_type = 0;
   btf::TypeId value_type = 0;
   btf::TypeId record_type = 0;  ///< ring and perf buffers: the type of a record
+  std::string tag;              ///< map_tags.h; mostly empty
   int fd = -1;
 };
 
@@ -116,6 +118,7 @@ class Object {
   Result<void> load_handle(bpf_object* handle) const;
   void collect_variables();
   btf::TypeId record_type_of(const std::string& map_name) const;
+  std::string map_tag(const std::string& map_name) const;
   bpf_map* section_map(const std::string& section) const;
 
   std::string name_;
@@ -123,6 +126,7 @@ class Object {
   std::vector<std::byte> elf_;
   Handle handle_;
   std::unique_ptr<btf::Btf> btf_;
+  MapTags map_tags_;
   std::vector<Variable> variables_;
   std::vector<LossCounter> loss_counters_;
   std::vector<Mapping> mappings_;

@@ -8,7 +8,9 @@
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Passes/PassBuilder.h>
 
+#include "compile/clang/bcc_license.h"
 #include "compile/clang/bcc_map_calls.h"
+#include "compile/clang/bcc_maps.h"
 #include "compile/clang/bit_fields.h"
 #include "compile/clang/loss_counters.h"
 #include "compile/clang/record_types.h"
@@ -22,9 +24,10 @@ namespace {
 class Completion : public clang::ASTConsumer {
  public:
   /// `entries` is null where the text is not BCC C.
-  Completion(clang::ASTContext& context, clang::ASTConsumer& code, KernelSource& kernel,
-             BccEntries* entries, bool& has_generated)
-      : context_(context),
+  Completion(clang::CompilerInstance& instance, clang::ASTConsumer& code,
+             KernelSource& kernel, BccEntries* entries, bool& has_generated)
+      : context_(instance.getASTContext()),
+        preprocessor_(instance.getPreprocessor()),
         code_(code),
         kernel_(kernel),
         entries_(entries),
@@ -32,11 +35,11 @@ class Completion : public clang::ASTConsumer {
 
   /// Ahead of the generation of code, which keeps the types as it first sees them.
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override {
-    for (clang::Decl* declaration : group)
-      if (auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration)) {
+    for (clang::Decl* declaration : group) {
+      if (const auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration))
         kernel_.complete_kernel_symbol(*function);
-        if (entries_ && function->isThisDeclarationADefinition()) complete_bcc(function);
-      }
+      if (entries_) complete_bcc(declaration);
+    }
     return true;
   }
 
@@ -59,17 +62,23 @@ class Completion : public clang::ASTConsumer {
       variables.add_type("__ebl_type_" + name, type);
     // Most helpers are for GPL programs only, and the kernel sees the licence at load.
     if (!has_section(context, "license"))
-      variables.add_text("__ebl_license", "license", "GPL");
+      variables.add_text("__ebl_license", "license",
+                         entries_ ? bcc_license(preprocessor_) : std::string("GPL"));
   }
 
  private:
-  void complete_bcc(clang::FunctionDecl* function) {
+  void complete_bcc(clang::Decl* declaration) {
     if (context_.getDiagnostics().hasErrorOccurred()) return;
+    if (auto* variable = llvm::dyn_cast<clang::VarDecl>(declaration))
+      complete_bcc_map(context_, variable);
+    auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration);
+    if (!function || !function->isThisDeclarationADefinition()) return;
     map_calls_.rewrite(*kernel_.sema(), function);
     mark_entry(context_, function, *entries_);
   }
 
   clang::ASTContext& context_;
+  clang::Preprocessor& preprocessor_;
   clang::ASTConsumer& code_;
   KernelSource& kernel_;
   BccEntries* entries_;
@@ -135,7 +144,7 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
   if (!code) return nullptr;
   std::vector<std::unique_ptr<clang::ASTConsumer>> consumers;
   consumers.push_back(std::make_unique<Completion>(
-      context, *code, *kernel_, dialect_ == Dialect::bcc ? &entries_ : nullptr,
+      instance, *code, *kernel_, dialect_ == Dialect::bcc ? &entries_ : nullptr,
       has_generated_));
   consumers.push_back(std::move(code));
   return std::make_unique<clang::MultiplexConsumer>(std::move(consumers));

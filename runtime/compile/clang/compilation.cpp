@@ -11,6 +11,7 @@
 #include "compile/clang/invocation.h"
 #include "compile/clang/name_scan.h"
 #include "compile/clang/source_lines.h"
+#include "compile/clang/tracepoint_formats.h"
 
 namespace ebl::compile {
 namespace {
@@ -99,13 +100,14 @@ CompilationOutput mixed_dialects(const DialectSigns& signs) {
 /// One run of clang over the text. `words`: see SourceFileSystem.
 CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
                           const clang::CompilerInvocation& invocation, Dialect dialect,
-                          const Tags& own_tags, const llvm::StringSet<>* words,
-                          bool& has_generated) {
+                          const Tags& own_tags, const std::set<std::string>& tracepoints,
+                          const llvm::StringSet<>* words, bool& has_generated) {
   CompilationOutput out;
   clang::CompilerInvocation options(invocation);
   Diagnostics diagnostics(options.getDiagnosticOpts());
   auto files =
       llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, words);
+  files->serve_tracepoints(tracepoint_records_in(input.tracefs, tracepoints, own_tags));
   Session session(options, input, files, diagnostics);
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
@@ -137,7 +139,7 @@ CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input)
   // the long way, whose diagnostics know all names.
   if (!traits.reads_files) {
     CompilationOutput out = attempt(kernel, input, *invocation, dialect, traits.tags,
-                                    &traits.words, has_generated);
+                                    traits.tracepoints, &traits.words, has_generated);
     if (has_generated) return out;
   }
   clang::IgnoringDiagConsumer ignored;
@@ -145,8 +147,9 @@ CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input)
       *invocation, input,
       llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, nullptr),
       ignored);
-  const Tags own_tags = defined_tags(scan.instance());
-  return attempt(kernel, input, *invocation, dialect, own_tags, nullptr, has_generated);
+  const ExpandedNames names = expanded_names(scan.instance());
+  return attempt(kernel, input, *invocation, dialect, names.tags, names.tracepoints,
+                 nullptr, has_generated);
 }
 
 }  // namespace ebl::compile

@@ -60,8 +60,8 @@ class DialectScanner {
   llvm::StringRef word_;        // the identifier just before this token
   llvm::StringRef before_dot_;  // and the one in `name . method`
   int depth_ = 0;               // of braces and parentheses
-  bool has_section_ = false;  // this declaration has a SEC()
-  bool is_struct_ = false;    // word_ follows `struct`
+  bool has_section_ = false;    // this declaration has a SEC()
+  bool is_struct_ = false;      // word_ follows `struct`
   DialectSigns signs_;
 };
 

@@ -35,6 +35,9 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
   /// Absolute paths of what was read from disk.
   const std::set<std::string>& files_read() const { return files_read_; }
 
+  /// The text of <ebl/tracepoints.h>; empty by default.
+  void serve_tracepoints(std::string text) { tracepoints_ = std::move(text); }
+
   llvm::ErrorOr<llvm::vfs::Status> status(const llvm::Twine& path) override;
   llvm::ErrorOr<std::unique_ptr<llvm::vfs::File>> openFileForRead(
       const llvm::Twine& path) override;
@@ -57,6 +60,7 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
   std::set<std::string> files_read_;
   Dialect dialect_;
   const llvm::StringSet<>* words_;
+  std::string tracepoints_;
 };
 
 /// Text of a header that is served from memory; nullopt when `path` is none.

@@ -66,6 +66,8 @@ constexpr const char* kBccArguments[] = {
     "-Wno-microsoft",
     "-include",
     "ebl/bcc.h",
+    "-include",
+    "ebl/tracepoints.h",
 };
 
 /// LINUX_VERSION_CODE of the running kernel, for <linux/version.h>.

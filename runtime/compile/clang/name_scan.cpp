@@ -4,6 +4,8 @@
 #include <clang/Lex/Lexer.h>
 #include <clang/Lex/Preprocessor.h>
 
+#include "compile/clang/tracepoint_formats.h"
+
 namespace ebl::compile {
 
 using clang::Token;
@@ -26,7 +28,7 @@ std::size_t after_attributes(std::span<const Token> tokens, std::size_t at) {
 
 class ScanAction : public clang::PreprocessorFrontendAction {
  public:
-  Tags take() { return std::move(tags_); }
+  ExpandedNames take() { return std::move(names_); }
 
  protected:
   void ExecuteAction() override {
@@ -40,32 +42,34 @@ class ScanAction : public clang::PreprocessorFrontendAction {
       if (token.is(tok::eof)) break;
       tokens.push_back(token);
     }
-    tags_ = defined_tags(tokens);
+    names_ = expanded_names(tokens);
   }
 
  private:
-  Tags tags_;
+  ExpandedNames names_;
 };
 
 }  // namespace
 
-Tags defined_tags(std::span<const Token> tokens) {
-  Tags tags;
+ExpandedNames expanded_names(std::span<const Token> tokens) {
+  ExpandedNames names;
   for (std::size_t at = 0; at < tokens.size(); at++) {
     if (!tokens[at].isOneOf(tok::kw_struct, tok::kw_union, tok::kw_enum)) continue;
     const bool is_enum = tokens[at].is(tok::kw_enum);
     const std::size_t name = after_attributes(tokens, at + 1);
     if (name >= tokens.size() || tokens[name].isNot(tok::identifier)) continue;
+    const llvm::StringRef tag = tokens[name].getIdentifierInfo()->getName();
+    if (tag.starts_with(kTracepointTag)) names.tracepoints.insert(tag.str());
     const std::size_t body = after_attributes(tokens, name + 1);
     if (body >= tokens.size()) break;
     // `enum e : u8 {` is a definition or, after a colon and without a body, an oddity.
     if (tokens[body].is(tok::l_brace) || (is_enum && tokens[body].is(tok::colon)))
-      tags.insert(tokens[name].getIdentifierInfo()->getName());
+      names.tags.insert(tag);
   }
-  return tags;
+  return names;
 }
 
-Tags defined_tags(clang::CompilerInstance& instance) {
+ExpandedNames expanded_names(clang::CompilerInstance& instance) {
   ScanAction action;
   instance.ExecuteAction(action);
   return action.take();
@@ -80,6 +84,7 @@ class TextScanner {
     const llvm::StringRef word =
         token.is(tok::raw_identifier) ? token.getRawIdentifier() : llvm::StringRef();
     if (!word.empty()) traits_.words.insert(word);
+    tracepoint(token, word);
     directive(token, word);
     tag(token, word);
   }
@@ -123,7 +128,23 @@ class TextScanner {
     }
   }
 
+  /// TRACEPOINT_PROBE(category, event), and the tag that it makes, written out.
+  void tracepoint(const Token& token, llvm::StringRef word) {
+    if (word.starts_with(kTracepointTag)) traits_.tracepoints.insert(word.str());
+    if (word == "TRACEPOINT_PROBE") {
+      probe_ = kTracepointTag.str();
+      names_wanted_ = 2;
+    } else if (names_wanted_ > 0 && !word.empty()) {
+      probe_ += word.str() + (--names_wanted_ ? "__" : "");
+      if (names_wanted_ == 0) traits_.tracepoints.insert(probe_);
+    } else if (!token.isOneOf(tok::l_paren, tok::comma)) {
+      names_wanted_ = 0;
+    }
+  }
+
   TextTraits traits_;
+  std::string probe_;
+  int names_wanted_ = 0;
   Directive directive_ = Directive::none;
   Tag tag_ = Tag::none;
   llvm::StringRef name_;

@@ -10,7 +10,9 @@
 #include <clang/Frontend/CompilerInstance.h>
 #include <llvm/ADT/StringSet.h>
 
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,11 +22,16 @@ namespace ebl::compile {
 
 using Tags = llvm::StringSet<>;
 
-/// The tags that these preprocessed tokens give a body.
-Tags defined_tags(std::span<const clang::Token> tokens);
+/// What is told from the text with its macros expanded.
+struct ExpandedNames {
+  Tags tags;                          ///< that it gives a body
+  std::set<std::string> tracepoints;  ///< records tracepoint__CATEGORY__EVENT it names
+};
+
+ExpandedNames expanded_names(std::span<const clang::Token> tokens);
 
 /// Preprocesses `instance`'s input and looks there.
-Tags defined_tags(clang::CompilerInstance& instance);
+ExpandedNames expanded_names(clang::CompilerInstance& instance);
 
 /// What is told from the text as written, its macros not expanded.
 struct TextTraits {
@@ -32,8 +39,9 @@ struct TextTraits {
   bool reads_files = false;  ///< it includes something in quotes that is not vmlinux.h
   bool sets_target = false;  ///< it defines __TARGET_ARCH_something itself
   Tags tags;                 ///< that it gives a body
-  llvm::StringSet<> words;   ///< all its identifiers
-  DialectSigns signs;        ///< of BCC C and of libbpf C
+  std::set<std::string> tracepoints;  ///< records tracepoint__CATEGORY__EVENT it names
+  llvm::StringSet<> words;            ///< all its identifiers
+  DialectSigns signs;                 ///< of BCC C and of libbpf C
 };
 
 /// `name`: what the text is called before its first #line.
