@@ -28,6 +28,7 @@ local LIBRARIES = { -- what an include looks like -> the folders for it
     patterns = { "^llvm/", "^llvm%-c/", "^clang/", "^clang%-c/", "^lld/" },
     folders = { "compile/clang" },
   },
+  { name = "libmnl", patterns = { "^libmnl/" }, folders = { "attach" } },
   {
     name = "elfutils",
     patterns = { "^libelf%.h$", "^gelf%.h$", "^libdw%.h$", "^dwarf%.h$", "^elfutils/" },

@@ -27,7 +27,8 @@ end
 
 local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
                          replace = "boolean", before = "any", after = "any",
-                         defrag = "boolean" }
+                         defrag = "boolean", priority = "number", socket = "number",
+                         device = "string", via = "string" }
 
 --- before = and after = as the host takes them: a link, a program, or true for all.
 local function position(options)

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <thread>
 
+#include "attach/keeper.h"
 #include "attach/link.h"
 
 namespace ebl::attach {
@@ -16,17 +17,6 @@ namespace {
 
 // Each thread sleeps in the kernel; past this many the wait is shared anyhow.
 constexpr std::size_t most_threads = 32;
-
-/// Closes every descriptor of this process but those given. REQUIRES: sorted.
-void keep_only(std::span<const int> fds) {
-  unsigned next = 0;
-  for (const int fd : fds) {
-    const auto keep = static_cast<unsigned>(fd);
-    if (keep > next) ::close_range(next, keep - 1, 0);
-    next = keep + 1;
-  }
-  ::close_range(next, ~0u, 0);
-}
 
 /// Lets a grandchild, which nobody has to wait for, hold the last references. It closes
 /// its other descriptors first, to keep no pipe and no other link alive, and ends when
@@ -44,7 +34,7 @@ void close_in_background(std::vector<UniqueFd> fds) {
   if (child == 0) {
     // Only async-signal-safe calls: other threads of the parent may hold locks.
     if (::fork() != 0) ::_exit(0);
-    keep_only(numbers);
+    close_all_but(numbers);
     char byte;
     while (::read(ends[0], &byte, 1) < 0 && errno == EINTR) {
     }

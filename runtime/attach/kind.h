@@ -27,6 +27,9 @@ struct OptionSet {
   bool replace = false;
   bool position = false;
   bool defrag = false;
+  bool priority = false;
+  bool socket = false;
+  bool route = false;  ///< device and via
 };
 
 /// What a program must be to sit at one hook.
@@ -58,6 +61,7 @@ struct KindInfo {
   /// `attach_type` are those of all.
   HookType (*hook_type)(const ProbeSpec& spec) = nullptr;
   bool bare = false;  ///< the word alone is a spec: parse() gets ""
+  unsigned other_type = BPF_PROG_TYPE_UNSPEC;  ///< programs of this type fit as well
 };
 
 /// The type of a program for that spec.
@@ -66,7 +70,8 @@ HookType hook_type_of(const ProbeSpec& spec);
 extern const KindInfo tracepoint_kind, raw_tracepoint_kind, tp_btf_kind, kprobe_kind,
     kretprobe_kind, fentry_kind, fexit_kind, uprobe_kind, uretprobe_kind, usdt_kind,
     perf_kind, interval_kind, xdp_kind, tcx_kind, netkit_kind, cgroup_kind,
-    netfilter_kind, sk_lookup_kind, flow_dissector_kind;
+    netfilter_kind, sk_lookup_kind, flow_dissector_kind, tc_kind, sockmap_kind,
+    socket_filter_kind, sk_reuseport_kind, lwt_kind, seg6local_kind, lirc_mode2_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -5,12 +5,32 @@ namespace ebl::attach {
 
 std::span<const KindInfo* const> all_kinds() {
   static constexpr const KindInfo* kinds[] = {
-      &tracepoint_kind, &raw_tracepoint_kind, &tp_btf_kind,                     //
-      &kprobe_kind,     &kretprobe_kind,      &fentry_kind,                     //
-      &fexit_kind,      &uprobe_kind,         &uretprobe_kind,                  //
-      &usdt_kind,       &perf_kind,           &interval_kind,       &xdp_kind,  //
-      &tcx_kind,        &netkit_kind,         &cgroup_kind,                     //
-      &netfilter_kind,  &sk_lookup_kind,      &flow_dissector_kind,
+      &tracepoint_kind,
+      &raw_tracepoint_kind,
+      &tp_btf_kind,
+      &kprobe_kind,
+      &kretprobe_kind,
+      &fentry_kind,
+      &fexit_kind,
+      &uprobe_kind,
+      &uretprobe_kind,
+      &usdt_kind,
+      &perf_kind,
+      &interval_kind,
+      &xdp_kind,
+      &tcx_kind,
+      &netkit_kind,
+      &cgroup_kind,
+      &netfilter_kind,
+      &sk_lookup_kind,
+      &flow_dissector_kind,
+      &tc_kind,
+      &sockmap_kind,
+      &socket_filter_kind,
+      &sk_reuseport_kind,
+      &lwt_kind,
+      &seg6local_kind,
+      &lirc_mode2_kind,
   };
   return kinds;
 }

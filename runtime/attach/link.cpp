@@ -104,7 +104,7 @@ Result<void> prepare(load::Program program, const ProbeSpec& spec) {
   if (type == BPF_PROG_TYPE_UNSPEC) {
     bpf_program__set_type(program.handle, static_cast<bpf_prog_type>(wanted.type));
     bpf_program__set_expected_attach_type(program.handle, wanted.attach_type);
-  } else if (type != wanted.type) {
+  } else if (type != wanted.type && type != info.other_type) {
     return attach_error(
         Code::invalid,
         fmt::format("program {} is of type {} (SEC(\"{}\")) and cannot be attached to {}",
@@ -124,7 +124,8 @@ Result<Link> attach(load::Program program, const ProbeSpec& spec,
   if (bpf_program__fd(program.handle) < 0)
     return attach_error(Code::invalid,
                         fmt::format("program {} is not loaded", program.name()));
-  if (bpf_program__type(program.handle) != hook_type_of(spec).type)
+  const unsigned type = bpf_program__type(program.handle);
+  if (type != hook_type_of(spec).type && type != info.other_type)
     if (Result<void> fits = prepare(program, spec); !fits) return fits.take_error();
   Holding holder = info.attach(program, spec, options);
   if (!holder) return holder.take_error();
@@ -135,10 +136,10 @@ Result<int> Link::only_fd(std::string_view purpose) const {
   if (!attached())
     return attach_error(Code::invalid, fmt::format("{} is closed", spec_.text()));
   if (fd() < 0)
-    return attach_error(Code::not_supported,
-                        fmt::format("{} cannot be {}: it is more than one kernel link",
-                                    spec_.text(), purpose),
-                        "attach to one CPU or one thread");
+    return attach_error(
+        Code::not_supported,
+        fmt::format("{} cannot be {}: the kernel has no single link for it", spec_.text(),
+                    purpose));
   return fd();
 }
 

@@ -39,6 +39,12 @@ struct Options {
   bool replace = false;                 ///< xdp: remove what is there first
   std::optional<Position> position;     ///< tcx, netkit; default the last
   bool defrag = false;                  ///< netfilter: whole packets only
+  std::optional<std::uint32_t>
+      priority;               ///< tc: lower runs earlier; default the kernel's
+  std::optional<int> socket;  ///< socket_filter, sk_reuseport: a descriptor, borrowed
+  std::optional<int> map;     ///< sockmap: that map's descriptor, borrowed
+  std::string device;         ///< lwt, seg6local: the interface of the route
+  std::string via;            ///< lwt, seg6local: its gateway; empty: none
 };
 
 /// What the kernel says about an attachment.

@@ -70,6 +70,11 @@ void register_sections() {
     libbpf_register_prog_handler("tcx/", BPF_PROG_TYPE_SCHED_CLS, none, &opts);
     opts.prog_setup_fn = set_up_netkit;
     libbpf_register_prog_handler("netkit/", BPF_PROG_TYPE_SCHED_CLS, none, &opts);
+    libbpf_register_prog_handler("tc/", BPF_PROG_TYPE_SCHED_CLS, none, nullptr);
+    libbpf_register_prog_handler("socket_filter+", BPF_PROG_TYPE_SOCKET_FILTER, none,
+                                 nullptr);
+    libbpf_register_prog_handler("sk_skb/verdict", BPF_PROG_TYPE_SK_SKB,
+                                 BPF_SK_SKB_VERDICT, nullptr);
     libbpf_register_prog_handler("netfilter+",
                                  static_cast<bpf_prog_type>(program_netfilter),
                                  type_netfilter, nullptr);

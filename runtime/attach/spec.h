@@ -9,7 +9,10 @@
 //   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
 //   xdp:INTERFACE[:generic|native|offload]     tcx:INTERFACE:ingress|egress
 //   netkit:INTERFACE:primary|peer     cgroup:PATH:HOOK netfilter:FAMILY:HOOK[:PRIORITY]
-//   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]
+//   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]     tc:INTERFACE:ingress|egress
+//   sockmap:MAP:stream_parser|stream_verdict|verdict|sk_msg     sk_reuseport
+//   socket_filter[:INTERFACE]     lwt:PREFIX:in|out|xmit     seg6local:PREFIX
+//   lirc_mode2:DEVICE
 //
 // A new kind is a file beside this one, a line in kinds.cpp and a test.
 #pragma once
@@ -43,6 +46,13 @@ enum class Kind {
   netfilter,
   sk_lookup,
   flow_dissector,
+  tc,
+  sockmap,
+  socket_filter,
+  sk_reuseport,
+  lwt,
+  seg6local,
+  lirc_mode2,
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…
@@ -54,15 +64,16 @@ enum class XdpMode { any, generic, native, offload };
 struct ProbeSpec {
   Kind kind = Kind::tracepoint;
   std::string category;  ///< tracepoint: the part before the event; usdt: the provider;
-                         ///< tcx, netkit: the direction; netfilter: the family
-  std::string target;    ///< event, function, symbol, probe, interface or hook
-  std::string binary;    ///< user probes: a path, or the name of a library or program
+                         ///< tc, tcx, netkit: the direction; netfilter: the family;
+                         ///< sockmap, lwt: the hook
+  std::string target;  ///< event, function, symbol, probe, interface, hook, map or prefix
+  std::string binary;  ///< user probes: a path, or the name of a library or program
   std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
   std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file
   std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given
   std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds
   XdpMode mode = XdpMode::any;
-  std::string path;           ///< a cgroup or a network namespace; empty: our own
+  std::string path;           ///< a cgroup, network namespace (empty: our own) or device
   std::int32_t priority = 0;  ///< netfilter: lower runs earlier
 
   bool operator==(const ProbeSpec&) const = default;

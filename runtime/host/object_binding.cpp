@@ -246,6 +246,12 @@ attach::Options attach_options(lua_State* lua, int index) {
     options.cookie = static_cast<std::uint64_t>(*cookie);
   options.replace = flag_field(lua, index, "replace");
   options.defrag = flag_field(lua, index, "defrag");
+  if (auto priority = number_field(lua, index, "priority"))
+    options.priority = static_cast<std::uint32_t>(*priority);
+  if (auto socket = number_field(lua, index, "socket"))
+    options.socket = static_cast<int>(*socket);
+  options.device = string_field(lua, index, "device");
+  options.via = string_field(lua, index, "via");
   lua_getfield(lua, index, "position");
   if (lua_istable(lua, -1)) {
     const int place = lua_gettop(lua);
@@ -265,9 +271,14 @@ int object_attach(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   const std::string name = luaL_checkstring(lua, 2);
   const std::string spec_text = luaL_checkstring(lua, 3);
-  const attach::Options options = attach_options(lua, 4);
+  attach::Options options = attach_options(lua, 4);
   Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
   if (!spec) return fail(lua, spec.error());
+  if (spec->kind == attach::Kind::sockmap) {
+    Result<int> map = object.map_fd(spec->target);
+    if (!map) return fail(lua, map.error());
+    options.map = *map;
+  }
   Result<load::Program> program = object.program(name);
   if (!program) return fail(lua, program.error());
   Result<attach::Link> link = attach::attach(*program, *spec, options);

@@ -208,6 +208,18 @@ std::vector<Map> Object::maps() const {
   return out;
 }
 
+Result<int> Object::map_fd(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const Map& map : maps()) {
+    if (map.name == name) return map.fd;
+    names.push_back(map.name);
+  }
+  return Error{.stage = Stage::load,
+               .code = Code::not_found,
+               .message = "no map '" + name + "' in '" + name_ + "'",
+               .hint = did_you_mean(name, names)};
+}
+
 bpf_map* Object::section_map(const std::string& section) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, handle_.get()) {

@@ -76,6 +76,8 @@ class Object {
   Result<Program> program(const std::string& name) const;
   /// Without the internal maps that hold variables.
   std::vector<Map> maps() const;
+  /// The descriptor of a loaded map. Code::not_found names the nearest.
+  Result<int> map_fd(const std::string& name) const;
   const std::vector<Variable>& variables() const { return variables_; }
   /// Empty where no program stores anything, or another compiler made the object.
   const std::vector<LossCounter>& loss_counters() const { return loss_counters_; }

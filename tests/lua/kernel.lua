@@ -1,5 +1,6 @@
 --- What specs of hooks share: skipping by the kernel's own words, and nothing else.
 local harness = require "harness"
+local support = require "support"
 
 local M = {}
 
@@ -19,6 +20,41 @@ end
 --- program:attach(spec, options) by try().
 function M.attach(program, spec, options)
   return M.try(program.attach, program, spec, options)
+end
+
+--- Runs a chunk in a process of its own until it prints "attached", calls `alive`, kills
+--- it with SIGKILL, and waits until `gone` returns true.
+---@param chunk string Lua
+---@param alive fun()
+---@param gone fun(): boolean
+function M.killed(chunk, alive, gone)
+  local folder = support.sh("mktemp -d").out:match("%S+")
+  local function read(name)
+    local file = io.open(folder .. "/" .. name)
+    if not file then return "" end
+    local text = file:read("*a")
+    file:close()
+    return text
+  end
+  os.execute(("bash -c %s &"):format(support.quote(
+    ("echo $$ >%s/pid; exec %s -e %s >%s/out 2>%s/err </dev/null"):format(
+      folder, support.quote(support.program), support.quote(chunk), folder, folder))))
+  local ok, err = pcall(function()
+    for _ = 1, 1000 do
+      if read("out"):find "attached" or read("err") ~= "" then break end
+      support.sleep(0.02)
+    end
+    if not read("out"):find "attached" then error("not attached: " .. read("err"), 0) end
+    alive()
+  end)
+  support.sh("kill -9 " .. read("pid"))
+  support.sh("rm -rf " .. folder)
+  if not ok then error(err, 0) end
+  for _ = 1, 500 do
+    if gone() then return end
+    support.sleep(0.02)
+  end
+  error("something is left ten seconds after the SIGKILL", 2)
 end
 
 return M

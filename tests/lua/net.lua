@@ -86,10 +86,14 @@ local function outcome(result)
   return result
 end
 
+--- A struct timeval.
+function M.seconds(count)
+  return ffi.new("struct ebl_net_timeval", math.floor(count), (count % 1) * 1e6)
+end
+
 local function wrap(fd, patience)
   local self = setmetatable({ fd = fd }, Socket)
-  local wait = ffi.new("struct ebl_net_timeval", math.floor(patience or 2),
-                       ((patience or 2) % 1) * 1e6)
+  local wait = M.seconds(patience or 2)
   self:set(M.SOL_SOCKET, SO_RCVTIMEO, wait)
   self:set(M.SOL_SOCKET, SO_SNDTIMEO, wait)
   return self
@@ -197,6 +201,28 @@ function M.client(text, port, patience)
     return nil, err
   end
   return self
+end
+
+--- A stream socket of the file system: `call` is bind or connect.
+local function unix(path, call)
+  local fd = assert(outcome(C.socket(1, M.TCP, 0)))
+  local value = ffi.new("ebl_net_address", 1)
+  ffi.copy(ffi.cast("char *", value) + 2, path)
+  local self = wrap(fd)
+  local done, err = outcome(call(fd, value, 3 + #path))
+  if done then return self end
+  self:close()
+  return nil, err
+end
+
+function M.unix_listener(path)
+  local self, err = unix(path, C.bind)
+  if self then assert(self:listen()) end
+  return self, err
+end
+
+function M.unix_client(path)
+  return unix(path, C.connect)
 end
 
 --- A UDP socket bound to an address.

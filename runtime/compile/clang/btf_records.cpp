@@ -2,6 +2,10 @@
 #include <clang/AST/Attr.h>
 #include <clang/AST/Expr.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "compile/clang/btf_types.h"
 
 namespace ebl::compile {
@@ -9,6 +13,37 @@ namespace ebl::compile {
 using btf::TypeId;
 using clang::QualType;
 using clang::SourceLocation;
+
+namespace {
+
+/// The contexts of programs, and what helpers fill in. Their layout is the kernel's
+/// interface, so they need no relocations; and with them clang would keep the address of
+/// a member that is written and read, which the verifier refuses in a context.
+constexpr std::string_view stable_records[] = {
+    "__sk_buff",           "xdp_md",         "bpf_sock",           "bpf_sock_addr",
+    "bpf_sock_ops",        "sk_msg_md",      "bpf_sk_lookup",      "bpf_sockopt",
+    "bpf_sysctl",          "bpf_flow_keys",  "bpf_sock_tuple",     "bpf_tcp_sock",
+    "bpf_fib_lookup",      "bpf_tunnel_key", "bpf_cgroup_dev_ctx", "sk_reuseport_md",
+    "bpf_perf_event_data",
+};
+
+bool is_stable(const clang::RecordDecl* record) {
+  const llvm::StringRef name = record->getName();
+  return std::ranges::find(stable_records, std::string_view(name)) !=
+         std::end(stable_records);
+}
+
+void drop_relocations(clang::RecordDecl* record) {
+  record->dropAttr<clang::BPFPreserveAccessIndexAttr>();
+  for (clang::FieldDecl* field : record->fields()) {
+    field->dropAttr<clang::BPFPreserveAccessIndexAttr>();
+    if (!field->getIdentifier())
+      if (clang::RecordDecl* inner = field->getType()->getAsRecordDecl())
+        drop_relocations(inner);
+  }
+}
+
+}  // namespace
 
 const TypeId* BtfTypes::find(const clang::TagDecl* tag) const {
   const auto found = records_.find(llvm::cast<clang::TagDecl>(tag->getCanonicalDecl()));
@@ -56,6 +91,7 @@ void BtfTypes::complete(clang::RecordDecl* record) {
       inject(record, chain, inner);
     }
   }
+  if (is_stable(record)) drop_relocations(record);
   record->completeDefinition();
 }
 

@@ -68,6 +68,16 @@ const Good good[] = {
     {"sk_lookup", {.kind = Kind::sk_lookup}},
     {"sk_lookup:/run/netns/blue", {.kind = Kind::sk_lookup, .path = "/run/netns/blue"}},
     {"flow_dissector", {.kind = Kind::flow_dissector}},
+    {"tc:eth0:ingress", {.kind = Kind::tc, .category = "ingress", .target = "eth0"}},
+    {"sockmap:sockets:sk_msg",
+     {.kind = Kind::sockmap, .category = "sk_msg", .target = "sockets"}},
+    {"socket_filter", {.kind = Kind::socket_filter}},
+    {"socket_filter:lo", {.kind = Kind::socket_filter, .target = "lo"}},
+    {"sk_reuseport", {.kind = Kind::sk_reuseport}},
+    {"lwt:fc00::/16:xmit",
+     {.kind = Kind::lwt, .category = "xmit", .target = "fc00::/16"}},
+    {"seg6local:fc00::1/128", {.kind = Kind::seg6local, .target = "fc00::1/128"}},
+    {"lirc_mode2:/dev/lirc0", {.kind = Kind::lirc_mode2, .path = "/dev/lirc0"}},
 };
 
 TEST(Spec, reads_each_form_and_writes_it_back) {
@@ -98,7 +108,8 @@ const Bad bad[] = {
      "the kinds are tracepoint, raw_tracepoint, tp_btf, kprobe, kretprobe, fentry, "
      "fexit, "
      "uprobe, uretprobe, usdt, perf, interval, xdp, tcx, netkit, cgroup, netfilter, "
-     "sk_lookup, flow_dissector"},
+     "sk_lookup, flow_dissector, tc, sockmap, socket_filter, sk_reuseport, lwt, "
+     "seg6local, lirc_mode2"},
     {"tracepoint:sched", "'tracepoint:sched': a tracepoint has two names",
      "write tracepoint:CATEGORY:EVENT, as in tracepoint:sched:sched_switch"},
     {"tracepoint:../x:id", "'tracepoint:../x:id': '../x' is not a name",
@@ -160,6 +171,12 @@ const Bad bad[] = {
      "'xdp:sixteencharacter': 'sixteencharacter' is not the name of an interface",
      "write xdp:INTERFACE or xdp:INTERFACE:MODE (generic, native, offload), as in "
      "xdp:eth0"},
+    {"tc:eth0:in", "'tc:eth0:in': ingress or egress is missing",
+     "write tc:INTERFACE:ingress or tc:INTERFACE:egress, as in tc:eth0:ingress"},
+    {"sockmap:sockets", "'sockmap:sockets': a map and a hook are wanted",
+     "write sockmap:MAP:HOOK, as in sockmap:sockets:stream_verdict"},
+    {"sk_reuseport:lo", "'sk_reuseport:lo': nothing follows sk_reuseport",
+     "write sk_reuseport with the option socket"},
     {"tcx:eth0", "'tcx:eth0': ingress or egress is missing",
      "write tcx:INTERFACE:ingress or tcx:INTERFACE:egress, as in tcx:eth0:ingress"},
     {"cgroup:/sys/fs/cgroup/x:conect4",
@@ -235,6 +252,14 @@ const Section sections[] = {
     {"kprobe", ""},
     {"perf_event", ""},
     {"tc", ""},
+    {"tc/eth0/egress", "tc:eth0:egress"},
+    {"classifier", ""},
+    {"action", ""},
+    {"socket", ""},
+    {"socket_filter/lo", "socket_filter:lo"},
+    {"sk_skb/stream_verdict", ""},
+    {"sk_msg", ""},
+    {"lwt_xmit", ""},
     {"tcx/ingress", ""},
     {"tcx/eth0/ingress", "tcx:eth0:ingress"},
     {"netkit/nk0/primary", "netkit:nk0:primary"},
