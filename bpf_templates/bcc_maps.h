@@ -430,7 +430,7 @@ struct bpf_stacktrace_buildid {
 
 /* Sockets in maps. The update helper has the map's kind in its name. */
 
-#define __ebl_sockets(T, name, K, N, kind, members, functions)                     \
+#define __ebl_sockets(T, name, K, N, kind)                                         \
 	__ebl_bcc_map(name, __ebl_map_type(T, K), T, __typeof__(K) *key; int *value; \
 		      int (*max_entries)[N];);                                     \
 	typedef __typeof__(K) __ebl_key_##name;                                    \
@@ -447,28 +447,38 @@ struct bpf_stacktrace_buildid {
 	{                                                                          \
 		return bpf_sock_##kind##_update(ctx, &__ebl_map_##name, key, flags); \
 	}                                                                          \
-	__ebl_inline int __ebl_msg_redirect_hash_##name(void *message, void *key,  \
-							__u64 flags)               \
+	typedef int __ebl_sockets_of_##name
+
+#define __ebl_socket_members(name, kind)                                           \
+	int (*update)(const __ebl_key_##name *, const int *);                      \
+	int (*delete)(const __ebl_key_##name *);                                   \
+	int (*sock_##kind##_update)(void *, void *, __u64);
+
+#define __ebl_socket_functions(name, kind)                                         \
+	.update = __ebl_update_##name, .delete = __ebl_delete_##name,              \
+	.sock_##kind##_update = __ebl_sock_update_##name
+
+#define BPF_SOCKMAP(name, N)                                                       \
+	__ebl_sockets("sockmap", name, __u32, N, map);                             \
+	__ebl_bcc_methods(name, __ebl_socket_members(name, map)) = {               \
+		__ebl_socket_functions(name, map) }
+
+#define __ebl_sockhash3(name, K, N)                                                \
+	__ebl_sockets("sockhash", name, K, N, hash);                               \
+	__ebl_inline int __ebl_msg_redirect_##name(void *message, void *key, __u64 flags) \
 	{                                                                          \
 		return bpf_msg_redirect_hash(message, &__ebl_map_##name, key, flags); \
 	}                                                                          \
-	__ebl_inline int __ebl_sk_redirect_hash_##name(void *skb, void *key, __u64 flags) \
+	__ebl_inline int __ebl_sk_redirect_##name(void *skb, void *key, __u64 flags) \
 	{                                                                          \
 		return bpf_sk_redirect_hash(skb, &__ebl_map_##name, key, flags);   \
 	}                                                                          \
-	__ebl_bcc_methods(name, int (*update)(const __ebl_key_##name *, const int *); \
-			  int (*delete)(const __ebl_key_##name *);                 \
-			  int (*sock_##kind##_update)(void *, void *, __u64); members) = { \
-		.update = __ebl_update_##name, .delete = __ebl_delete_##name,      \
-		.sock_##kind##_update = __ebl_sock_update_##name, functions }
-
-#define BPF_SOCKMAP(name, N) __ebl_sockets("sockmap", name, __u32, N, map, , )
-#define __ebl_sockhash3(name, K, N)                                                \
-	__ebl_sockets("sockhash", name, K, N, hash,                                \
-		      int (*msg_redirect_hash)(void *, void *, __u64);             \
-		      int (*sk_redirect_hash)(void *, void *, __u64);              \
-		      , .msg_redirect_hash = __ebl_msg_redirect_hash_##name,       \
-		      .sk_redirect_hash = __ebl_sk_redirect_hash_##name)
+	__ebl_bcc_methods(name, __ebl_socket_members(name, hash)                   \
+			  int (*msg_redirect_hash)(void *, void *, __u64);         \
+			  int (*sk_redirect_hash)(void *, void *, __u64);) = {     \
+		__ebl_socket_functions(name, hash),                                \
+		.msg_redirect_hash = __ebl_msg_redirect_##name,                    \
+		.sk_redirect_hash = __ebl_sk_redirect_##name }
 #define __ebl_sockhash2(name, K) __ebl_sockhash3(name, K, 10240)
 #define __ebl_sockhash1(name) __ebl_sockhash2(name, __u32)
 #define BPF_SOCKHASH(...)                                                          \
@@ -499,6 +509,7 @@ struct bpf_stacktrace_buildid {
 #define BPF_TASK_STORAGE(name, V) __ebl_storage(task, name, V)
 
 #define __ebl_cgroup_storage(T, name, V)                                           \
+	enum { __ebl_key_size_##name = sizeof(struct bpf_cgroup_storage_key) };    \
 	__ebl_bcc_map(name, __ebl_map_type(T, int), T,                             \
 		      struct bpf_cgroup_storage_key *key; __typeof__(V) *value;);  \
 	__ebl_inline __typeof__(V) *__ebl_get_local_storage_##name(__u64 flags)    \

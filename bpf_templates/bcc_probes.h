@@ -18,7 +18,10 @@
 	static inline int ____##name(unsigned long long *ctx, ##args);             \
 	int name(unsigned long long *ctx)                                          \
 	{                                                                          \
+		_Pragma("GCC diagnostic push")                                     \
+		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")             \
 		return ____##name(___bpf_ctx_cast(args));                          \
+		_Pragma("GCC diagnostic pop")                                      \
 	}                                                                          \
 	static inline __attribute__((always_inline)) int ____##name(               \
 		unsigned long long *ctx, ##args)

@@ -64,6 +64,17 @@ bool is_record(llvm::StringRef type) {
   return type.starts_with("struct ") || type.starts_with("union ");
 }
 
+/// A pointer's type without the words by which the kernel tells memories apart.
+std::string pointer(llvm::StringRef type) {
+  static constexpr llvm::StringRef kMemories[] = {"__user",  "__percpu", "__rcu",
+                                                  "__iomem", "__seg_gs", "__seg_fs"};
+  llvm::SmallVector<llvm::StringRef, 8> words;
+  llvm::SplitString(type, words);
+  llvm::erase_if(
+      words, [](llvm::StringRef word) { return llvm::is_contained(kMemories, word); });
+  return llvm::join(words, " ");
+}
+
 /// One member, of exactly the field's size where that is a number.
 std::string member(const Field& field) {
   const std::string name = field.name.str();
@@ -72,8 +83,8 @@ std::string member(const Field& field) {
   if (!field.dimension.empty())
     return field.size ? (field.type + " " + name + field.dimension + ";\n").str()
                       : bytes(name, 0);
-  if (field.type.ends_with("*") || is_record(field.type))
-    return (field.type + " " + name + ";\n").str();
+  if (field.type.ends_with("*")) return pointer(field.type) + " " + name + ";\n";
+  if (is_record(field.type)) return (field.type + " " + name + ";\n").str();
   if (field.size == 1 && (field.type == "char" || field.type == "bool"))
     return (field.type + " " + name + ";\n").str();
   const std::string number = integer(field.size, field.is_signed);
