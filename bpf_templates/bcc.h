@@ -11,4 +11,5 @@
 #include <bpf/bpf_endian.h>
 #include <ebl/kernel.h>
 #include <ebl/bcc_maps.h>
+#include <ebl/bcc_helpers.h>
 #include <ebl/bcc_probes.h>

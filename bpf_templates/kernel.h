@@ -97,6 +97,50 @@
 #define __be64_to_cpu(x) __ebl_network64(x)
 #endif
 
+#ifndef min_t
+#define min_t(type, a, b)                                                          \
+	({                                                                         \
+		type __ebl_a = (a), __ebl_b = (b);                                 \
+		__ebl_a < __ebl_b ? __ebl_a : __ebl_b;                             \
+	})
+#endif
+#ifndef max_t
+#define max_t(type, a, b)                                                          \
+	({                                                                         \
+		type __ebl_a = (a), __ebl_b = (b);                                 \
+		__ebl_a > __ebl_b ? __ebl_a : __ebl_b;                             \
+	})
+#endif
+#ifndef div_u64
+#define div_u64(dividend, divisor)                                                 \
+	((unsigned long long)(dividend) / (unsigned int)(divisor))
+#endif
+#ifndef div64_u64
+#define div64_u64(dividend, divisor)                                               \
+	((unsigned long long)(dividend) / (unsigned long long)(divisor))
+#endif
+/* A constant's next power of two, or another value's, by its bits. */
+#ifndef roundup_pow_of_two
+#define roundup_pow_of_two(n)                                                      \
+	(__builtin_constant_p(n) ? ((n) < 2 ? 1UL : 1UL << (64 - __builtin_clzll((n)-1))) : \
+				   __ebl_roundup_pow_of_two(n))
+static inline __attribute__((always_inline, unused)) unsigned long
+__ebl_roundup_pow_of_two(unsigned long n)
+{
+	n--;
+	n |= n >> 1;
+	n |= n >> 2;
+	n |= n >> 4;
+	n |= n >> 8;
+	n |= n >> 16;
+	n |= n >> 32;
+	return n + 1;
+}
+#endif
+#ifndef TCP_SKB_CB
+#define TCP_SKB_CB(skb) ((struct tcp_skb_cb *)&(skb)->cb[0])
+#endif
+
 /* Device numbers as the kernel keeps them inside. */
 #ifndef MAJOR
 #define MAJOR(dev) ((unsigned int)((dev) >> 20))

@@ -84,17 +84,12 @@ function Program:attach(spec, options)
 end
 
 --- Loads it into the kernel: verifier errors show here.
+---@param spec string? the probe that it is for, where its SEC() does not tell its type
 ---@return bpf.Program self
-function Program:load()
-  self.owner:ensure_loaded(self)
+function Program:load(spec)
+  if spec then errors.check(host.parse_spec(spec)) end
+  self.owner:ensure_loaded(self, spec)
   return self
-end
-
---- The kernel's number of the loaded program; loads it first where needed.
----@return integer
-function Program:id()
-  self.owner:ensure_loaded(self)
-  return errors.check(self.owner.handle:program_id(self.name))
 end
 
 --- The descriptor of the loaded program; loads it first where needed.

@@ -71,6 +71,10 @@ Result<std::string> encode_request(const Request& request) {
   Result<Flags> flags = parse_flags(request.flags);
   if (!flags) return flags.take_error();
   std::vector<std::string> directories = std::move(flags->directories);
+  // Only for texts that ask, so that the others' objects do not depend on it.
+  if (request.text.find("bpf_num_cpus") != std::string::npos)
+    flags->arguments.push_back("-D__EBL_ONLINE_CPUS=" +
+                               std::to_string(::sysconf(_SC_NPROCESSORS_ONLN)));
   if (!request.directory.empty()) {
     std::error_code ignored;
     const auto absolute = std::filesystem::absolute(request.directory, ignored);

@@ -92,7 +92,7 @@ std::string section_of(llvm::StringRef name) {
 /// What the first parameter points to, as BccEntry::context; nullopt where it is no
 /// pointer.
 std::optional<std::string> context_of(const FunctionDecl* function) {
-  if (function->param_empty()) return "other";
+  if (function->param_empty()) return "void";
   const QualType type = function->getParamDecl(0)->getType();
   if (!type->isPointerType()) return std::nullopt;
   const QualType pointee = type->getPointeeType();
@@ -103,7 +103,7 @@ std::optional<std::string> context_of(const FunctionDecl* function) {
   if (name == "pt_regs") return "pt_regs";
   if (name == "bpf_raw_tracepoint_args") return "raw_tracepoint";
   if (name.starts_with("tracepoint__")) return "tracepoint";
-  return "other";
+  return name.empty() ? "other" : name.str();
 }
 
 bool is_syscall_form(llvm::StringRef name) {

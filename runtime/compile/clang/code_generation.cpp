@@ -8,10 +8,12 @@
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Passes/PassBuilder.h>
 
+#include "compile/clang/bcc_expressions.h"
 #include "compile/clang/bcc_license.h"
 #include "compile/clang/bcc_map_calls.h"
 #include "compile/clang/bcc_maps.h"
 #include "compile/clang/bit_fields.h"
+#include "compile/clang/implicit_dereference.h"
 #include "compile/clang/loss_counters.h"
 #include "compile/clang/record_types.h"
 #include "compile/clang/retained_variables.h"
@@ -74,6 +76,7 @@ class Completion : public clang::ASTConsumer {
     auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration);
     if (!function || !function->isThisDeclarationADefinition()) return;
     map_calls_.rewrite(*kernel_.sema(), function);
+    BccExpressions(*kernel_.sema()).rewrite(function);
     mark_entry(context_, function, *entries_);
   }
 
@@ -102,6 +105,15 @@ void keep_inline_builtins(clang::Preprocessor& preprocessor) {
   }
 }
 
+/// For errors that only the module shows.
+ReportError error_reporter(clang::DiagnosticsEngine& diagnostics) {
+  return [&diagnostics](const llvm::DebugLoc& place, const std::string& message) {
+    const unsigned id =
+        diagnostics.getCustomDiagID(clang::DiagnosticsEngine::Error, "%0");
+    diagnostics.Report(location_of(diagnostics.getSourceManager(), place), id) << message;
+  };
+}
+
 }  // namespace
 
 std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
@@ -123,16 +135,19 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
                                         clang::diag::Severity::Ignored, {});
 
   instance.getCodeGenOpts().PassBuilderCallbacks.emplace_back(
-      [&sources = instance.getSourceManager(), this](llvm::PassBuilder& builder) {
+      [&diagnostics = instance.getDiagnostics(), this](llvm::PassBuilder& builder) {
         builder.registerPipelineStartEPCallback(
-            [&sources, this](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+            [&diagnostics, this](llvm::ModulePassManager& passes,
+                                 llvm::OptimizationLevel) {
               // Before the passes that the BPF back end has put there.
               llvm::ModulePassManager back_end = std::move(passes);
               passes = llvm::ModulePassManager();
               passes.addPass(BitFieldsPass());
               passes.addPass(std::move(back_end));
               passes.addPass(EntryPass(entries_));
-              passes.addPass(SourceLinesPass(sources));
+              passes.addPass(SourceLinesPass(diagnostics.getSourceManager()));
+              if (dialect_ == Dialect::bcc)
+                add_implicit_dereference(passes, error_reporter(diagnostics));
             });
         builder.registerOptimizerLastEPCallback(
             [](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {

@@ -57,6 +57,8 @@ std::optional<std::string> served_header(std::string_view path) {
   if (path.ends_with("/vmlinux.h")) return "";
   if (path.starts_with(kKernel)) {
     if (!is_kernel_header(path.substr(kKernel.size()))) return std::nullopt;
+    if (path.substr(kKernel.size()) == "bcc/proto.h")
+      return "#include <ebl/bcc_proto.h>\n";
     return "#include <ebl/kernel.h>\n";
   }
   if (path.starts_with(kOwn)) {

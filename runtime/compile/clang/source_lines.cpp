@@ -1,8 +1,10 @@
 #include "compile/clang/source_lines.h"
 
 #include <llvm/IR/DebugInfo.h>
+#include <llvm/IR/DebugLoc.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace ebl::compile {
@@ -12,6 +14,22 @@ namespace {
 constexpr unsigned kMostLines = 200'000;
 
 using Lines = std::vector<llvm::StringRef>;
+
+/// The main file, and all files that it includes from disk.
+std::vector<clang::FileID> user_files(const clang::SourceManager& sources) {
+  std::vector<clang::FileID> out = {sources.getMainFileID()};
+  for (unsigned i = 0; i < sources.local_sloc_entry_size(); i++) {
+    const clang::SrcMgr::SLocEntry& entry = sources.getLocalSLocEntry(i);
+    if (!entry.isFile() ||
+        entry.getFile().getFileCharacteristic() != clang::SrcMgr::C_User)
+      continue;
+    const clang::FileID file =
+        sources.getFileID(clang::SourceLocation::getFromRawEncoding(entry.getOffset()));
+    if (file != sources.getMainFileID() && sources.getFileEntryForID(file))
+      out.push_back(file);
+  }
+  return out;
+}
 
 void add_file(const clang::SourceManager& sources, clang::FileID file,
               llvm::StringMap<Lines>& out) {
@@ -84,21 +102,37 @@ void drop_dwarf(llvm::Module& module) {
   module.addModuleFlag(llvm::Module::Warning, "CodeView", 1);
 }
 
+clang::SourceLocation find_line(const clang::SourceManager& sources, llvm::StringRef name,
+                                unsigned line, unsigned column) {
+  for (const clang::FileID file : user_files(sources)) {
+    const auto buffer = sources.getBufferDataOrNone(file);
+    if (!buffer) continue;
+    const auto last = static_cast<unsigned>(buffer->count('\n')) + 1;
+    for (unsigned number = 1; number <= last; number++) {
+      const clang::SourceLocation at = sources.translateLineCol(file, number, column);
+      const clang::PresumedLoc place = sources.getPresumedLoc(at);
+      if (place.isValid() && place.getLine() == line && place.getFilename() == name)
+        return at;
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+clang::SourceLocation location_of(const clang::SourceManager& sources,
+                                  const llvm::DebugLoc& place) {
+  for (const llvm::DILocation* at = place; at; at = at->getInlinedAt()) {
+    const clang::SourceLocation found = find_line(
+        sources, at->getFilename(), at->getLine(), std::max(at->getColumn(), 1u));
+    if (found.isValid()) return found;
+  }
+  return {};
+}
 
 SourceLines presumed_lines(const clang::SourceManager& sources) {
   llvm::StringMap<Lines> collected;
-  add_file(sources, sources.getMainFileID(), collected);
-  for (unsigned i = 0; i < sources.local_sloc_entry_size(); i++) {
-    const clang::SrcMgr::SLocEntry& entry = sources.getLocalSLocEntry(i);
-    if (!entry.isFile() ||
-        entry.getFile().getFileCharacteristic() != clang::SrcMgr::C_User)
-      continue;
-    const clang::FileID file =
-        sources.getFileID(clang::SourceLocation::getFromRawEncoding(entry.getOffset()));
-    if (file != sources.getMainFileID() && sources.getFileEntryForID(file))
-      add_file(sources, file, collected);
-  }
+  for (const clang::FileID file : user_files(sources)) add_file(sources, file, collected);
   SourceLines out;
   for (const auto& entry : collected) {
     std::string& text = out[entry.getKey()];

@@ -9,6 +9,7 @@
 
 #include <clang/Basic/SourceManager.h>
 #include <llvm/ADT/StringMap.h>
+#include <llvm/IR/DebugLoc.h>
 #include <llvm/IR/PassManager.h>
 
 #include <string>
@@ -20,6 +21,11 @@ using SourceLines = llvm::StringMap<std::string>;
 
 /// The lines of the main file and of all files that it includes from disk.
 SourceLines presumed_lines(const clang::SourceManager& sources);
+
+/// The place in the text that debug information names after #line; for code that came
+/// from a header of ours, the place that brought it in. Invalid where there is none.
+clang::SourceLocation location_of(const clang::SourceManager& sources,
+                                  const llvm::DebugLoc& place);
 
 /// Gives the files of a module's debug information their source. Runs before
 /// optimisation.
