@@ -29,6 +29,13 @@
 	__ebl_record(name, T)
 #endif
 
+/* Written by user space, read by bpf_user_ringbuf_drain(). */
+#ifndef USER_RINGBUF
+#define USER_RINGBUF(name, T, bytes)                                               \
+	__ebl_map(name, 31, int (*max_entries)[bytes];);                           \
+	__ebl_record(name, T)
+#endif
+
 #ifndef PERFBUF
 #define PERFBUF(name, T)                                                           \
 	__ebl_map(name, 4, int (*key_size)[4]; int (*value_size)[4];);             \

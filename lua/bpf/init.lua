@@ -3,10 +3,13 @@ local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local look_up = require "bpf.look_up"
+local standalone_map = require "bpf.standalone_map"
 local trace_pipe = require "bpf.trace_pipe"
 
 local M = {
   load = object.load,
+  create_map = standalone_map.create,
+  open_map = standalone_map.open,
   run = loop.run,
   poll = loop.poll,
   stop = loop.stop,

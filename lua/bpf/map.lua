@@ -10,6 +10,7 @@ local decode = require "bpf.decode"
 local errors = require "bpf.errors"
 local losses = require "bpf.losses"
 local events = require "bpf.events"
+local host = require "bpf.host"
 local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
 
@@ -20,10 +21,15 @@ local M = {}
 ---@field type string the kernel's name of the kind: "hash", "ringbuf"…
 local Map = {}
 
-local ENOENT, EEXIST, E2BIG, EPERM, EINVAL = 2, 17, 7, 1, 22
+local ENOENT, EEXIST, E2BIG, EPERM, EINVAL, ENOSPC = 2, 17, 7, 1, 22, 28
 local FLAGS = { any = 0, noexist = 1, exist = 2 }
 local BUFFERS = { ringbuf = true, perf_event_array = true }
 local ARRAYS = { array = true, percpu_array = true }
+local INDEXED = { array = true, percpu_array = true, prog_array = true, devmap = true,
+                  array_of_maps = true, cgroup_array = true, cpumap = true, xskmap = true,
+                  sockmap = true, reuseport_sockarray = true, perf_event_array = true }
+-- What a map may not have yet, or never.
+local ABSENT = { open_reader = true, keys = true, ring = true, map_fd = true }
 -- Pages of a perf buffer on each CPU.
 local PERF_PAGES = 64
 
@@ -50,7 +56,7 @@ local function open(self)
   local entry = self.entry
   rawset(self, "map_fd", entry.fd)
   rawset(self, "opened", true)
-  if BUFFERS[self.type] then return self end
+  if BUFFERS[self.type] or self.entry.value_size == 0 then return self end
   local keys, values = map_codec.of(self.owner.handle, entry)
   rawset(self, "values", values)
   rawset(self, "value", ffi.new("uint8_t[?]", math.max(values.size, 8)))
@@ -72,18 +78,32 @@ local function put_key(self, key)
   return self.key
 end
 
+local function frozen(self)
+  return self.map_fd and host.map_state(self.map_fd).frozen
+end
+
 local REASONS = {
   [ENOENT] = "no such key", [EEXIST] = "the key exists already",
-  [E2BIG] = "the map is full, or the index is past its end",
-  [EPERM] = "the map is frozen, or a privilege is missing",
+  [EPERM] = "a privilege is missing", [ENOSPC] = "there is no room",
   [EINVAL] = "the kernel refuses this operation or value",
 }
 
+local function reason(self, number)
+  if number == EPERM and frozen(self) then return "the map is frozen" end
+  if number == E2BIG and INDEXED[self.type] then
+    return ("the index is past its %d entries"):format(self.entry.max_entries)
+  elseif number == E2BIG then
+    return ("it is full: it holds %d entries"):format(self.entry.max_entries)
+  end
+  return REASONS[number] or "error"
+end
+
 local function failed(self, operation, number)
   return errors.new {
-    stage = "read", code = number == EPERM and "not_permitted" or "io",
+    stage = "read",
+    code = number == EPERM and not frozen(self) and "not_permitted" or "io",
     message = ("map '%s': %s failed: %s (errno %d)")
-      :format(self.name, operation, REASONS[number] or "error", number),
+      :format(self.name, operation, reason(self, number), number),
     errno = number,
   }
 end
@@ -200,6 +220,148 @@ function Map:count()
   return count
 end
 
+local function record_type(self, type_name)
+  if type_name ~= nil and type(type_name) ~= "string" then
+    errors.misuse('the type of a record is given as text: "struct event"')
+  end
+  local id = self.entry.record_type
+  if type_name then id = errors.check(self.owner.handle:type_id(type_name)) end
+  if id == 0 then
+    errors.misuse(("the type of the records of map '%s' is not known"):format(self.name),
+                  'name it: :each(fn, "struct event")')
+  end
+  local layout = errors.check(self.owner.handle:layout(id))
+  return decode.new(layout.types), layout.root
+end
+
+local function fill(self, list, codec, what)
+  local bytes = ffi.new("uint8_t[?]", math.max(#list * codec.size, 1))
+  for place, value in ipairs(list) do
+    codec.write(bytes + (place - 1) * codec.size, value,
+                ("%s %d of map '%s'"):format(what, place, self.name))
+  end
+  return bytes
+end
+
+--- Sets many values in one system call, where the kernel can. Returns how many, or nil,
+--- the error and how many were set before it.
+---@param keys any[]
+---@param values any[]
+---@param mode "any"|"noexist"|"exist"|nil
+---@return integer? done
+---@return bpf.Error? err
+---@return integer? before
+function Map:update_all(keys, values, mode)
+  if not ready(self).keys then type_error(self, "keys") end
+  if type(keys) ~= "table" or type(values) ~= "table" or #keys ~= #values then
+    errors.misuse("map:update_all takes a list of keys and one of as many values")
+  end
+  local flags = FLAGS[mode or "any"]
+  if not flags then
+    errors.misuse('map:update_all takes "any", "noexist" or "exist"')
+  end
+  if #keys == 0 then return 0 end
+  local done = ffi.new("uint32_t[1]")
+  local result = C.ebl_map_update_batch(
+    self.map_fd, fill(self, keys, self.keys, "key"),
+    fill(self, values, self.values, "value"), self.keys.size, self.values.size, #keys,
+    flags, done)
+  if result == 0 then return done[0] end
+  return nil, failed(self, "update", -result), done[0]
+end
+
+--- Removes many keys; those that are not there are passed over. Returns how many it
+--- removed, or nil and the error.
+---@param keys any[]
+---@return integer? removed
+---@return bpf.Error? err
+function Map:delete_all(keys)
+  if not ready(self).keys then type_error(self, "keys") end
+  if type(keys) ~= "table" then errors.misuse("map:delete_all takes a list of keys") end
+  if #keys == 0 then return 0 end
+  local done = ffi.new("uint32_t[1]")
+  local result = C.ebl_map_delete_batch(self.map_fd, fill(self, keys, self.keys, "key"),
+                                        self.keys.size, #keys, done)
+  if result == 0 then return done[0] end
+  return nil, failed(self, "delete", -result)
+end
+
+--- Whether a bloom filter may have the value: false is certain, true is not.
+---@param value any
+---@return boolean
+function Map:contains(value)
+  if self.type ~= "bloom_filter" then type_error(self, "contains()") end
+  ready(self).values.write(self.value, value, "value of map '" .. self.name .. "'")
+  local result = C.ebl_map_lookup(self.map_fd, nil, self.value, 0)
+  if result == 0 then return true end
+  if result == -ENOENT then return false end
+  error(failed(self, "look-up", -result), 0)
+end
+
+--- Makes a file of a bpffs that keeps the map beyond the end of the program.
+---@param path string
+function Map:pin(path)
+  errors.check(host.pin_map(ready(self).map_fd, path))
+end
+
+--- Forbids user space, this program included, to write to the map from now on.
+function Map:freeze()
+  errors.check(host.freeze_map(ready(self).map_fd))
+end
+
+--- All that the map holds, as a list of {key =, value =}.
+---@return {key: any, value: any}[]
+function Map:dump()
+  local out = {}
+  for key, value in self:pairs() do out[#out + 1] = { key = key, value = value } end
+  return out
+end
+
+--- The addresses of a stack, innermost first, by the number that bpf_get_stackid() gave;
+--- nil where the map has none of that number.
+---@param id integer
+---@return (number|ffi.cdata*)[]?
+function Map:stack(id)
+  if self.type ~= "stack_trace" then type_error(self, "stacks") end
+  local place = put_key(self, id)
+  local result = C.ebl_map_lookup(self.map_fd, place, self.value, 0)
+  if result == -ENOENT then return nil end
+  if result ~= 0 then error(failed(self, "look-up", -result), 0) end
+  local frames, out = ffi.cast("uint64_t *", self.value), {}
+  for index = 0, self.values.size / 8 - 1 do
+    if frames[index] == 0 then break end
+    local address = frames[index]
+    out[#out + 1] = address <= 2 ^ 53 and tonumber(address) or address
+  end
+  return out
+end
+
+--- Writes a record to a ring whose reader is a program (user_ringbuf). Returns true, or
+--- nil and the error (no room until the program has read).
+---@param value any of the record's type; a string where that is not known
+---@param type_name string? "struct command", where the C does not tell
+---@return boolean? done
+---@return bpf.Error? err
+function Map:write(value, type_name)
+  if self.type ~= "user_ringbuf" then type_error(self, "write()") end
+  ready(self)
+  if not self.ring then
+    local ring = C.ebl_user_ring_open(self.map_fd)
+    if ring == nil then error(failed(self, "opening", ffi.errno()), 0) end
+    rawset(self, "ring", ffi.gc(ring, C.ebl_user_ring_close))
+  end
+  local data, size = value, type(value) == "string" and #value
+  if not size then
+    local set, root = record_type(self, type_name)
+    size = set:size(root)
+    data = ffi.new("uint8_t[?]", size)
+    set:write(root)(data, value, "record of map '" .. self.name .. "'")
+  end
+  local result = C.ebl_user_ring_write(self.ring, data, size)
+  if result == 0 then return true end
+  return nil, failed(self, "write", -result)
+end
+
 --- Appends to a queue or stack. Returns true, or nil and the error (full).
 ---@param value any
 function Map:push(value)
@@ -247,20 +409,6 @@ local function reader(self)
   return self.open_reader
 end
 
-local function record_type(self, type_name)
-  if type_name ~= nil and type(type_name) ~= "string" then
-    errors.misuse('the type of a record is given as text: "struct event"')
-  end
-  local id = self.entry.record_type
-  if type_name then id = errors.check(self.owner.handle:type_id(type_name)) end
-  if id == 0 then
-    errors.misuse(("the type of the records of map '%s' is not known"):format(self.name),
-                  'name it: :each(fn, "struct event")')
-  end
-  local layout = errors.check(self.owner.handle:layout(id))
-  return decode.new(layout.types), layout.root
-end
-
 --- Calls `fn(event, cpu)` for each record while the loop runs. The event is a view, valid
 --- until `fn` returns (event:copy() keeps one). A second call replaces the first.
 ---@param fn fun(event: any, cpu: integer)
@@ -294,10 +442,13 @@ function Map:lost()
   return total or (not self.owner.foreign and 0 or nil), by_program
 end
 
---- {name, type, key_size, value_size, max_entries, flags}
+--- {name, type, key_size, value_size, max_entries, flags, id, memory, frozen}; memory in
+--- bytes.
 function Map:info()
-  local entry = self.entry
-  return { name = self.name, type = self.type, key_size = entry.key_size,
+  local entry = ready(self).entry
+  local state = host.map_state(self.map_fd)
+  return { id = state.id, memory = state.memory, frozen = state.frozen,
+           name = self.name, type = self.type, key_size = entry.key_size,
            value_size = entry.value_size, max_entries = entry.max_entries,
            flags = entry.flags }
 end
@@ -306,7 +457,7 @@ function Map.__index(self, key)
   if type(key) ~= "string" then return Map.lookup(self, key) end
   local method = rawget(Map, key)
   if method ~= nil or key:match("^_") then return method end
-  if key == "open_reader" or key == "keys" then return nil end
+  if ABSENT[key] then return nil end
   local names = {}
   for name, value in pairs(Map) do
     local is_method = type(value) == "function" and name:sub(1, 2) ~= "__"

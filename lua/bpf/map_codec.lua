@@ -2,6 +2,7 @@
 local C = require "bpf.ffi_api"
 local decode = require "bpf.decode"
 local errors = require "bpf.errors"
+local map_kinds = require "bpf.map_kinds"
 local percpu = require "bpf.percpu"
 
 local M = {}
@@ -11,7 +12,8 @@ local M = {}
 ---@field own fun(address: ffi.cdata*): any
 ---@field write fun(address: ffi.cdata*, value: any, where: string?)
 
-local PER_CPU = { percpu_hash = true, percpu_array = true, lru_percpu_hash = true }
+local PER_CPU = { percpu_hash = true, percpu_array = true, lru_percpu_hash = true,
+                  percpu_cgroup_storage = true }
 
 --- The types of a BTF id, or plain integers or bytes where the map has none.
 local function types_of(handle, type_id, size)
@@ -33,12 +35,17 @@ end
 ---@return bpf.Codec? keys nil for queues and stacks
 ---@return bpf.Codec values
 function M.of(handle, entry)
-  local keys = entry.key_size > 0 and codec(handle, entry.key_type, entry.key_size) or nil
-  if PER_CPU[entry.type] then
+  local kind, keys = entry.type, nil
+  if entry.key_size > 0 then
+    keys = map_kinds.wrap(map_kinds.keys, kind,
+                          codec(handle, entry.key_type, entry.key_size))
+  end
+  if PER_CPU[kind] then
     local set, root = types_of(handle, entry.value_type, entry.value_size)
     return keys, percpu.codec(set, root, C.ebl_possible_cpus())
   end
-  return keys, codec(handle, entry.value_type, entry.value_size)
+  return keys, map_kinds.wrap(map_kinds.values, kind,
+                              codec(handle, entry.value_type, entry.value_size))
 end
 
 return M

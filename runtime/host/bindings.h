@@ -19,6 +19,7 @@ struct Places {
 void register_compiler(lua_State* lua);
 void register_object(lua_State* lua);
 void register_link(lua_State* lua);
+void register_map(lua_State* lua);
 void register_events(lua_State* lua);
 void register_script_file(lua_State* lua);
 void register_look_ups(lua_State* lua);

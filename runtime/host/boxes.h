@@ -12,4 +12,8 @@ inline constexpr const char* kLink = "bpf link";
 using ObjectBox = Box<load::Object>;
 using LinkBox = Box<attach::Link>;
 
+/// Pushes {name, type, key_size, value_size, max_entries, flags, key_type, value_type,
+/// record_type, tag, fd}.
+void push_map(lua_State* lua, const load::Map& map);
+
 }  // namespace ebl::host

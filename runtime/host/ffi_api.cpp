@@ -12,11 +12,13 @@
 #include "events/reader.h"
 #include "events/signals.h"
 #include "load/map_ops.h"
+#include "load/user_ring.h"
 
 // The FFI types are names for the C++ objects behind them.
 using ebl::events::EventLoop;
 using ebl::events::Reader;
 using ebl::load::MapCursor;
+using ebl::load::UserRing;
 
 static_assert(sizeof(ebl_record) == sizeof(ebl::events::Record));
 static_assert(offsetof(ebl_record, size) == offsetof(ebl::events::Record, size));
@@ -90,6 +92,33 @@ int ebl_map_delete(int fd, const void* key) {
 }
 int ebl_map_lookup_and_delete(int fd, const void* key, void* value) {
   return ebl::load::map_lookup_and_delete(fd, key, value);
+}
+int ebl_map_update_batch(int fd, const void* keys, const void* values, uint32_t key_size,
+                         uint32_t value_size, uint32_t count, uint64_t flags,
+                         uint32_t* done) {
+  return ebl::load::map_update_batch(fd, keys, values, key_size, value_size, count, flags,
+                                     done);
+}
+int ebl_map_delete_batch(int fd, const void* keys, uint32_t key_size, uint32_t count,
+                         uint32_t* done) {
+  return ebl::load::map_delete_batch(fd, keys, key_size, count, done);
+}
+// Null, with errno, where the kernel refuses.
+ebl_user_ring* ebl_user_ring_open(int fd) {
+  auto* ring = new (std::nothrow) UserRing(fd);
+  if (ring && !*ring) {
+    const int error = errno;
+    delete ring;
+    errno = error;
+    return nullptr;
+  }
+  return reinterpret_cast<ebl_user_ring*>(ring);
+}
+int ebl_user_ring_write(ebl_user_ring* ring, const void* data, uint32_t size) {
+  return reinterpret_cast<UserRing*>(ring)->write(data, size);
+}
+void ebl_user_ring_close(ebl_user_ring* ring) {
+  delete reinterpret_cast<UserRing*>(ring);
 }
 int ebl_possible_cpus(void) {
   return ebl::load::possible_cpus();

@@ -11,6 +11,7 @@ extern "C" {
 typedef struct ebl_reader ebl_reader;
 typedef struct ebl_loop ebl_loop;
 typedef struct ebl_cursor ebl_cursor;
+typedef struct ebl_user_ring ebl_user_ring;
 typedef struct {
   const uint8_t* data;
   uint32_t size;
@@ -33,6 +34,14 @@ int ebl_map_lookup(int fd, const void* key, void* value, uint64_t flags);
 int ebl_map_update(int fd, const void* key, const void* value, uint64_t flags);
 int ebl_map_delete(int fd, const void* key);
 int ebl_map_lookup_and_delete(int fd, const void* key, void* value);
+int ebl_map_update_batch(int fd, const void* keys, const void* values, uint32_t key_size,
+                         uint32_t value_size, uint32_t count, uint64_t flags,
+                         uint32_t* done);
+int ebl_map_delete_batch(int fd, const void* keys, uint32_t key_size, uint32_t count,
+                         uint32_t* done);
+ebl_user_ring* ebl_user_ring_open(int fd);
+int ebl_user_ring_write(ebl_user_ring* ring, const void* data, uint32_t size);
+void ebl_user_ring_close(ebl_user_ring* ring);
 int ebl_possible_cpus(void);
 
 ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,

@@ -37,25 +37,13 @@ int object_programs(lua_State* lua) {
   return 1;
 }
 
-/// object:maps() -> list of {name, type, key_size, value_size, max_entries, flags,
-/// key_type, value_type, record_type, tag, fd}
+/// object:maps() -> list of what push_map() makes
 int object_maps(lua_State* lua) {
   const load::Object& object = ObjectBox::open(lua, 1, kObject);
   lua_newtable(lua);
   int place = 0;
   for (const load::Map& map : object.maps()) {
-    lua_createtable(lua, 0, 10);
-    set_field(lua, "name", map.name);
-    set_field(lua, "type", load::map_type_name(map.type));
-    set_field(lua, "key_size", map.key_size);
-    set_field(lua, "value_size", map.value_size);
-    set_field(lua, "max_entries", map.max_entries);
-    set_field(lua, "flags", map.flags);
-    set_field(lua, "key_type", map.key_type);
-    set_field(lua, "value_type", map.value_type);
-    set_field(lua, "record_type", map.record_type);
-    set_field(lua, "tag", map.tag);
-    set_field(lua, "fd", map.fd);
+    push_map(lua, map);
     lua_rawseti(lua, -2, ++place);
   }
   return 1;

@@ -172,6 +172,7 @@ int open_host(lua_State* lua) {
   register_compiler(lua);
   register_object(lua);
   register_link(lua);
+  register_map(lua);
   register_events(lua);
   register_script_file(lua);
   register_look_ups(lua);

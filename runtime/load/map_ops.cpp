@@ -23,6 +23,10 @@ std::uint32_t batch_capacity(std::uint32_t entry_size, std::uint32_t max_entries
   return std::clamp(max_entries, 1u, std::min(kBatch, fitting));
 }
 
+bool lacks_batches(int result) {
+  return result == -EINVAL || result == -kNotSupportedByKernel || result == -EOPNOTSUPP;
+}
+
 }  // namespace
 
 // libbpf returns the negative errno (libbpf 1.x), so do we.
@@ -40,6 +44,50 @@ int map_delete(int fd, const void* key) noexcept {
 
 int map_lookup_and_delete(int fd, const void* key, void* value) noexcept {
   return bpf_map_lookup_and_delete_elem(fd, key, value);
+}
+
+int map_update_batch(int fd, const void* keys, const void* values, std::uint32_t key_size,
+                     std::uint32_t value_size, std::uint32_t count, std::uint64_t flags,
+                     std::uint32_t* done) noexcept {
+  bpf_map_batch_opts options{};
+  options.sz = sizeof options;
+  options.elem_flags = flags;
+  *done = count;
+  const int result = bpf_map_update_batch(fd, keys, values, done, &options);
+  if (!lacks_batches(result)) return result;
+  const auto* key = static_cast<const std::byte*>(keys);
+  const auto* value = static_cast<const std::byte*>(values);
+  for (*done = 0; *done < count; ++*done, key += key_size, value += value_size)
+    if (const int failure = map_update(fd, key, value, flags); failure != 0)
+      return failure;
+  return 0;
+}
+
+// One by one: the kernel's batch ends at the first key that is not there.
+int map_delete_batch(int fd, const void* keys, std::uint32_t key_size,
+                     std::uint32_t count, std::uint32_t* done) noexcept {
+  const auto* key = static_cast<const std::byte*>(keys);
+  std::uint32_t at = 0;
+  *done = 0;
+  while (at < count) {
+    std::uint32_t some = count - at;
+    const int result =
+        bpf_map_delete_batch(fd, key + std::size_t{at} * key_size, &some, nullptr);
+    if (result == 0) {
+      *done += some;
+      return 0;
+    }
+    if (lacks_batches(result)) break;
+    if (result != -ENOENT) return result;
+    *done += some;
+    at += some + 1;
+  }
+  for (; at < count; at++) {
+    const int result = map_delete(fd, key + std::size_t{at} * key_size);
+    if (result == 0) ++*done;
+    if (result != 0 && result != -ENOENT) return result;
+  }
+  return 0;
 }
 
 MapCursor::MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
@@ -79,8 +127,7 @@ int MapCursor::next_batch() noexcept {
     values_.resize(std::size_t{capacity_} * value_size_);
     return next_batch();
   }
-  if (!started_ &&
-      (result == -EINVAL || result == -kNotSupportedByKernel || result == -EOPNOTSUPP)) {
+  if (!started_ && lacks_batches(result)) {
     single_ = true;
     return next_single();
   }

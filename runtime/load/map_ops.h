@@ -19,6 +19,16 @@ int map_update(int fd, const void* key, const void* value, std::uint64_t flags) 
 int map_delete(int fd, const void* key) noexcept;
 int map_lookup_and_delete(int fd, const void* key, void* value) noexcept;
 
+/// Updates `count` elements in one system call, or one by one where the kernel has no
+/// batch operation for the kind. `done` becomes how many are in the map, also after a
+/// failure.
+int map_update_batch(int fd, const void* keys, const void* values, std::uint32_t key_size,
+                     std::uint32_t value_size, std::uint32_t count, std::uint64_t flags,
+                     std::uint32_t* done) noexcept;
+/// The same for deletion. Keys that are not there are passed over, and not counted.
+int map_delete_batch(int fd, const void* keys, std::uint32_t key_size,
+                     std::uint32_t count, std::uint32_t* done) noexcept;
+
 /// Reads a map in batches; where the kernel has no batch operation for the kind, key by
 /// key. Entries that are deleted meanwhile are skipped; ones added meanwhile may or may
 /// not come.
