@@ -17,6 +17,10 @@ Error refusal(const bpf_map* declared, Code code, const std::string& why) {
 std::string difference(const bpf_map* declared, const bpf_map_info& found) {
   if (const std::uint32_t type = bpf_map__type(declared); type != found.type)
     return "it is a " + map_type_name(found.type) + ", not a " + map_type_name(type);
+  // The kernel adds this one by itself: programs cannot write to a devmap.
+  const bool devmap =
+      found.type == BPF_MAP_TYPE_DEVMAP || found.type == BPF_MAP_TYPE_DEVMAP_HASH;
+  const std::uint32_t own_flags = devmap ? BPF_F_RDONLY_PROG : 0;
   const struct {
     const char* what;
     std::uint32_t wanted, found;
@@ -24,7 +28,7 @@ std::string difference(const bpf_map* declared, const bpf_map_info& found) {
       {"bytes of a key", bpf_map__key_size(declared), found.key_size},
       {"bytes of a value", bpf_map__value_size(declared), found.value_size},
       {"entries", bpf_map__max_entries(declared), found.max_entries},
-      {"flags", bpf_map__map_flags(declared), found.map_flags},
+      {"flags", bpf_map__map_flags(declared), found.map_flags & ~own_flags},
   };
   for (const auto& property : properties) {
     // A perf buffer may leave its number of entries to the number of CPUs.

@@ -103,6 +103,10 @@ Result<Object> Object::open(std::vector<std::byte> elf, const std::string& name,
   if (!types) return types.take_error();
   object.btf_ = std::make_unique<btf::Btf>(std::move(*types));
   object.map_tags_ = read_map_tags(*object.btf_);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.handle_.get())
+      object.declared_types_[bpf_map__name(map)] = {bpf_map__btf_key_type_id(map),
+                                                    bpf_map__btf_value_type_id(map)};
   object.collect_variables();
   return object;
 }
@@ -198,8 +202,8 @@ std::vector<Map> Object::maps() const {
               .value_size = bpf_map__value_size(map),
               .max_entries = bpf_map__max_entries(map),
               .flags = bpf_map__map_flags(map),
-              .key_type = bpf_map__btf_key_type_id(map),
-              .value_type = bpf_map__btf_value_type_id(map),
+              .key_type = declared_types_.at(name).first,
+              .value_type = declared_types_.at(name).second,
               .record_type = record_type_of(name),
               .tag = map_tag(name),
               .fd = std::max(bpf_map__fd(map), -1)};

@@ -12,10 +12,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -129,6 +131,9 @@ class Object {
   Handle handle_;
   std::unique_ptr<btf::Btf> btf_;
   MapTags map_tags_;
+  // Of keys and values, by map: libbpf forgets them at load for the kinds whose types the
+  // kernel does not want to know.
+  std::map<std::string, std::pair<btf::TypeId, btf::TypeId>> declared_types_;
   std::vector<Variable> variables_;
   std::vector<LossCounter> loss_counters_;
   std::vector<Mapping> mappings_;

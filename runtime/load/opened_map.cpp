@@ -120,7 +120,7 @@ Result<void> pin_map(int fd, const std::string& path) {
 Result<void> freeze_map(int fd) {
   const int failure = bpf_map_freeze(fd);
   if (failure == 0) return {};
-  if (failure == -EBUSY)
+  if (failure == -EBUSY || map_state(fd).frozen)
     return Error{.stage = Stage::load,
                  .code = Code::invalid,
                  .message =

@@ -94,8 +94,9 @@ describe("hash", function()
     expect.error("it is frozen already", map.freeze, map)
   end)
 
-  it("an entry that is deleted while it is iterated is passed over or shown, once", function()
-    local map = bpf.create_map { type = "hash", key = "u32", value = "u32", entries = 5000 }
+  it("shows no entry twice while entries are deleted", function()
+    local map = bpf.create_map { type = "hash", key = "u32", value = "u32",
+                                 entries = 5000 }
     local keys = {}
     for i = 1, 5000 do keys[i] = i end
     expect.equal(map:update_all(keys, keys), 5000)
@@ -196,8 +197,8 @@ for kind, order in pairs { queue = { 1, 2, 3 }, stack = { 3, 2, 1 } } do
       for i = 1, 3 do expect.equal(values:push(i), true) end
       local ok, err = values:push(4)
       expect.equal(ok, nil)
-      expect.truthy(tostring(err):find("it is full: it holds 3 entries", 1, true),
-                    tostring(err))
+      local full = tostring(err):find("it is full: it holds 3 entries", 1, true)
+      expect.truthy(full, tostring(err))
       expect.equal(values:peek(), order[1])
       fire()
       expect.equal(obj.variables.popped, order[1])
@@ -217,7 +218,7 @@ describe("bloom_filter", function()
     for i = 1, 20 do expect.equal(map:contains(i), true) end
     for i = 1001, 1100 do wrong = wrong + (map:contains(i) and 1 or 0) end
     expect.truthy(wrong < 30, wrong .. " of 100 said to be in")
-    local other = bpf.create_map { type = "hash", key = "u32", value = "u32", entries = 1 }
+    local other = bpf.create_map { type = "queue", value = "u32", entries = 1 }
     expect.error("it has no contains()", other.contains, other, 1)
   end)
 end)
@@ -267,8 +268,8 @@ describe("prog_array", function()
     obj.maps.steps[2] = nil
     fire()
     expect.equal(obj.variables.missed, 2)
-    expect.error("expected a program, got a string", obj.maps.steps.update, obj.maps.steps,
-                 1, "step")
+    expect.error("expected a program, got a string", obj.maps.steps.update,
+                 obj.maps.steps, 1, "step")
     steps:close()
     obj:close()
   end)
@@ -461,6 +462,7 @@ describe("pins", function()
     local id = obj.maps.points:info().id
     obj:close()
     local map = bpf.open_map { path = PATH }
+    os.remove(PATH)
     expect.equal({ map.name, map.type, map:info().id }, { "points", "hash", id })
     expect.equal(map[1]:table(), { x = 1, y = -2, name = "one" })
     expect.equal(bpf.open_map({ id = id })[1].y, -2)
@@ -473,7 +475,6 @@ describe("pins", function()
     reuse:close()
     expect.error("bytes of a value: 16 there, 8 here", bpf.load,
                  { maps = { points = map }, source = "HASH(points, u32, u64, 4);" })
-    os.remove(PATH)
     expect.error("cannot open " .. PATH, bpf.open_map, { path = PATH })
     expect.error("one of path, id and name", bpf.open_map, { path = PATH, id = 1 })
     expect.error("cannot open map 4000000000", bpf.open_map, { id = 4000000000 })
@@ -496,8 +497,8 @@ describe("create_map", function()
     map[1] = 7
     expect.equal(map:dump(), { { key = 0, value = 0 }, { key = 1, value = 7 } })
     local info = map:info()
-    expect.equal({ info.name, info.type, info.key_size, info.value_size, info.max_entries },
-                 { "pair", "array", 4, 2, 2 })
+    expect.equal({ info.name, info.type, info.max_entries }, { "pair", "array", 2 })
+    expect.equal({ info.key_size, info.value_size }, { 4, 2 })
     expect.truthy(info.id > 0 and info.memory > 0 and not info.frozen, "info")
   end)
 end)
