@@ -442,11 +442,15 @@ function Map:lost()
   return total or (not self.owner.foreign and 0 or nil), by_program
 end
 
---- {name, type, key_size, value_size, max_entries, flags, id, memory, frozen}; memory in
---- bytes.
+--- {name, type, key_size, value_size, max_entries, flags}, and of a map that is in the
+--- kernel {id, memory, frozen}; memory in bytes.
 function Map:info()
-  local entry = ready(self).entry
-  local state = host.map_state(self.map_fd)
+  local handle = self.owner.handle
+  local entry, state = self.entry, {}
+  if handle and (not handle.loaded or handle:loaded()) then
+    entry = ready(self).entry
+    state = host.map_state(self.map_fd)
+  end
   return { id = state.id, memory = state.memory, frozen = state.frozen,
            name = self.name, type = self.type, key_size = entry.key_size,
            value_size = entry.value_size, max_entries = entry.max_entries,
