@@ -93,7 +93,7 @@ local function reason(self, number)
   if number == E2BIG and INDEXED[self.type] then
     return ("the index is past its %d entries"):format(self.entry.max_entries)
   elseif number == E2BIG then
-    return ("it is full: it holds %d entries"):format(self.entry.max_entries)
+    return ("the map is full: it holds %d entries"):format(self.entry.max_entries)
   end
   return REASONS[number] or "error"
 end

@@ -92,6 +92,13 @@ function Program:load(spec)
   return self
 end
 
+--- The kernel's number of the loaded program; loads it first where needed.
+---@return integer
+function Program:id()
+  self.owner:ensure_loaded(self)
+  return errors.check(self.owner.handle:program_id(self.name))
+end
+
 --- The descriptor of the loaded program; loads it first where needed.
 ---@return integer
 function Program:fd()

@@ -286,7 +286,7 @@ describe("keys and values of maps", function()
   it("that the kernel refuses are named with the reason", function()
     maps.seen[1], maps.seen[2] = 1, 1
     expect.error("map 'seen': update failed: the map is full", set("seen", 3, 1))
-    expect.error("update failed: the map is full, or the index is past its end",
+    expect.error("update failed: the index is past its 4 entries",
                  set("slots", 4, 1))
     expect.error("map 'slots': delete failed", set("slots", 1, nil))
     local done, err = maps.seen:update(1, 1, "noexist")

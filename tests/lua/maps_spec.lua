@@ -82,7 +82,7 @@ describe("hash", function()
     map[1], map[2] = 1, 2
     local ok, err = map:update(3, 3)
     expect.equal({ ok, tostring(err) },
-      { nil, "map 'map': update failed: it is full: it holds 2 entries (errno 7)" })
+      { nil, "map 'map': update failed: the map is full: it holds 2 entries (errno 7)" })
     expect.error("256 is out of range for u8", map.update, map, 1, 256)
     expect.error("key of map 'map'", map.lookup, map, {})
     expect.error("it has no push", map.push, map, 1)
@@ -197,7 +197,7 @@ for kind, order in pairs { queue = { 1, 2, 3 }, stack = { 3, 2, 1 } } do
       for i = 1, 3 do expect.equal(values:push(i), true) end
       local ok, err = values:push(4)
       expect.equal(ok, nil)
-      local full = tostring(err):find("it is full: it holds 3 entries", 1, true)
+      local full = tostring(err):find("the map is full: it holds 3 entries", 1, true)
       expect.truthy(full, tostring(err))
       expect.equal(values:peek(), order[1])
       fire()
