@@ -87,7 +87,8 @@ function M.parse(tool, words)
   local parser = argparse(tool.name, tool.summary, epilog(tool))
   for _, entry in ipairs(tool.options) do add_option(parser, entry) end
   for _, entry in ipairs(tool.positional or {}) do
-    parser:argument(entry[1], entry[2]):args("?"):convert(entry.convert)
+    local argument = parser:argument(entry[1], entry[2]):args("?")
+    if entry.convert then argument:convert(entry.convert) end
   end
   add_option(parser, { "-d --duration", "stop after so many seconds",
                        argument = "SECONDS", convert = M.seconds })

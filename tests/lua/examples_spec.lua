@@ -1,5 +1,7 @@
 --- Every example runs, and shows what it says it shows.
+local cgroup = require "cgroup"
 local harness = require "harness"
+local net = require "net"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
@@ -98,5 +100,42 @@ describe("example", function()
     ]]):format(support.quote(support.program), file "xdp_blocklist.lua"))
     expect.truthy(result.out:find "10.77.0.2: [1-9]%d* dropped", result.out .. result.err)
     expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+  end)
+
+  it("maps shows updates, batches, prefixes and maps in maps", function()
+    local result = support.run(file "maps.lua")
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    for _, text in ipairs {
+      "noexist%s+nil\n", "exist%s+true\n", "batch%s+2\n", "\n1%s+2%s+one\n", "\n3%s+30",
+      "the map is full: it holds 4 entries", "deleted%s+4\n",
+      "10.1.2.3%s+16%s+10.9.9.9%s+8\n", "inner%s+18446744073709551615\n",
+    } do
+      expect.truthy(result.out:find(text), text .. " in " .. result.out)
+    end
+  end)
+
+  it("cgroup_connect sends a connection to another port", function()
+    net.in_namespace(nil, function()
+      cgroup.inside(function(path)
+        local listener = net.listener("127.0.0.1", 8080)
+        local command = file "cgroup_connect.lua" .. " " .. path .. " 80 8080"
+        local event = "echo >/dev/tcp/127.0.0.1/80"
+        local result = watch(command, event, "80 -> 8080")
+        expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+        expect.truthy(result.out:find("%d+%s+bash%s+127.0.0.1%s+80 %-> 8080"), result.out)
+        assert(listener:accept()):close()
+        listener:close()
+      end)
+    end)
+  end)
+
+  it("traffic_control drops a port and counts", function()
+    net.in_namespace(nil, function()
+      local event = "echo >/dev/udp/127.0.0.1/9999"
+      local result = watch(file "traffic_control.lua" .. " lo 9999", event, "dropped")
+      expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+      expect.truthy(result.out:find("attached to tcx?:lo:ingress\n"), result.out)
+      expect.truthy(result.out:find("%d+ dropped\n"), result.out)
+    end)
   end)
 end)
