@@ -1,6 +1,7 @@
 -- The program's life: runs what the command line asked for, prints errors, detaches all.
 local C = require "bpf.ffi_api"
 local host = require "bpf.host"
+local bcc = require "bcc"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local losses = require "bpf.losses"
@@ -105,6 +106,15 @@ local function with_names(chunk)
   return setfenv(chunk, names)
 end
 
+--- As loadfile(), and the text.
+local function load_file(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a" or ""
+  file:close()
+  local chunk, why = loadstring(text:gsub("^#[^\n]*", "", 1), "@" .. path)
+  return chunk, why, text
+end
+
 local function load_script(settings)
   if settings.code then
     return with_names(compile_chunk(settings.code, "-e")), "-e"
@@ -113,13 +123,13 @@ local function load_script(settings)
     return compile_chunk((io.read("*a"):gsub("^#[^\n]*", "")), "stdin"), "-"
   end
   local path = find_script(settings.script)
-  local chunk, why = loadfile(path)
+  local chunk, why, text = load_file(path)
   if not chunk then
     error(errors.new { stage = "script", code = "invalid", message = why }, 0)
   end
   local folder = host.real_folder(path)
   package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path)
-  return chunk, path
+  return chunk, path, bcc.is_script(text)
 end
 
 local function install_globals(exit)
@@ -134,9 +144,10 @@ local function install_globals(exit)
 end
 
 local function run_script(settings)
-  local chunk, name = load_script(settings)
+  local chunk, name, is_bcc = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
+  if is_bcc then return bcc.run(chunk, name, settings.verbose) end
   return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
 end
 

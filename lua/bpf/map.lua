@@ -35,10 +35,11 @@ local PERF_PAGES = 64
 
 ---@param owner bpf.Object
 ---@param entry table as object:maps() of the host gives it
+---@param codec {of: function}? how bytes become values; default: by BTF (map_codec.lua)
 ---@return bpf.Map
-function M.new(owner, entry)
+function M.new(owner, entry, codec)
   return setmetatable({ owner = owner, name = entry.name, type = entry.type,
-                        entry = entry, opened = false }, Map)
+                        entry = entry, opened = false, codec = codec or map_codec }, Map)
 end
 
 local function type_error(self, what)
@@ -57,7 +58,7 @@ local function open(self)
   rawset(self, "map_fd", entry.fd)
   rawset(self, "opened", true)
   if BUFFERS[self.type] or self.entry.value_size == 0 then return self end
-  local keys, values = map_codec.of(self.owner.handle, entry)
+  local keys, values = self.codec.of(self.owner.handle, entry)
   rawset(self, "values", values)
   rawset(self, "value", ffi.new("uint8_t[?]", math.max(values.size, 8)))
   if keys then

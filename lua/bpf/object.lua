@@ -87,14 +87,16 @@ end
 --- `wanted` where it is not among them.
 ---@param wanted bpf.Program?
 ---@param spec string? what `wanted` will be attached to
-function Object:ensure_loaded(wanted, spec)
+---@param section string? the SEC() name whose type `wanted` shall have instead
+function Object:ensure_loaded(wanted, spec, section)
   self:check_open()
   if not self.handle:loaded() then
     local request = {}
     for _, entry in ipairs(self.order) do
       if entry == wanted or entry.hook then
-        local own_spec = entry == wanted and spec or nil
-        request[#request + 1] = { name = entry.name, spec = own_spec }
+        local asked = entry == wanted
+        request[#request + 1] = { name = entry.name, spec = asked and spec or nil,
+                                  section = asked and section or nil }
       end
     end
     shared_maps.import(self)
@@ -102,7 +104,7 @@ function Object:ensure_loaded(wanted, spec)
     shared_maps.export(self)
     losses.watch(self)
   elseif wanted and errors.check(self.handle:program_fd(wanted.name)) < 0 then
-    errors.check(self.handle:load_late(wanted.name, spec))
+    errors.check(self.handle:load_late(wanted.name, spec, section))
   end
 end
 

@@ -8,6 +8,7 @@ local M = {}
 ---@field source string? C text; exactly one of source and file
 ---@field file string? a .c, .bpf.c or compiled .o file; relative to the script's folder
 ---@field constants table<string, any>? values of `const volatile` variables
+---@field prelude string? C text in front of it; lines are counted from the source
 ---@field cflags string[]? -D, -U, -I and the like
 ---@field dialect "bcc"|"libbpf"? of the C; default: told from the text
 ---@field name string? of the object, in messages and in the kernel; default: the script's
@@ -19,6 +20,7 @@ local M = {}
 ---@field text string the C text, or the ELF bytes of an object
 ---@field name string
 ---@field directory string where local headers are; "" for none
+---@field prelude string? C text in front
 ---@field file string what diagnostics call the text
 ---@field line integer the line of `file` on which the text begins
 ---@field constants table
@@ -26,8 +28,8 @@ local M = {}
 ---@field dialect string "": told from the text
 ---@field compile_only boolean
 
-local OPTIONS = { source = "string", file = "string", constants = "table",
-                  cflags = "table", maps = "table", name = "string",
+local OPTIONS = { source = "string", file = "string", prelude = "string",
+                  constants = "table", cflags = "table", maps = "table", name = "string",
                   load = "boolean", dialect = "string" }
 
 local DIALECTS = { [""] = true, bcc = true, libbpf = true }
@@ -102,7 +104,7 @@ function M.of(options)
   local caller = errors.caller()
   local plan = { constants = options.constants or {}, flags = options.cflags or {},
                  compile_only = options.load == false, maps = options.maps or {},
-                 line = 1, dialect = options.dialect or "" }
+                 prelude = options.prelude, line = 1, dialect = options.dialect or "" }
   if not DIALECTS[plan.dialect] then
     errors.misuse(("bpf.load: unknown dialect '%s'"):format(plan.dialect),
                   "write \"bcc\" or \"libbpf\", or leave it out")

@@ -9,6 +9,7 @@ local M = {}
 ---@field task string
 ---@field pid integer
 ---@field cpu integer
+---@field flags string of the kernel: "d..2."
 ---@field time number seconds since boot
 ---@field text string what the program printed
 
@@ -16,11 +17,11 @@ local M = {}
 ---@param line string
 ---@return bpf.TraceLine?
 function M.parse(line)
-  local task, pid, cpu, time, text =
-    line:match "^%s*(.+)%-(%d+)%s+.-%[(%d+)%]%s+%S+%s+([%d.]+):%s+bpf_trace_printk: (.*)$"
+  local task, pid, cpu, flags, time, text = line:match(
+    "^%s*(.+)%-(%d+)%s+.-%[(%d+)%]%s+(%S+)%s+([%d.]+):%s+bpf_trace_printk: (.*)$")
   if not task then return nil end
-  return { task = task, pid = tonumber(pid), cpu = tonumber(cpu), time = tonumber(time),
-           text = text }
+  return { task = task, pid = tonumber(pid), cpu = tonumber(cpu), flags = flags,
+           time = tonumber(time), text = text }
 end
 
 --- Calls `fn(line)` for each line that a BPF program prints while the loop runs.

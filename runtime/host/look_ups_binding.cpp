@@ -1,4 +1,6 @@
 // Names for addresses and enumerators, and where the kernel's file systems are.
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 #include "base/mounts.h"
@@ -69,6 +71,19 @@ int ksym(lua_State* lua) {
   return 3;
 }
 
+/// host.ksym_address(name) -> address in hexadecimal | nil, err (no err: no such symbol)
+int ksym_address(lua_State* lua) {
+  const std::string name = luaL_checkstring(lua, 1);
+  Result<const symbols::KernelSymbols*> known = symbols::KernelSymbols::get();
+  if (!known) return fail(lua, known.error());
+  const std::optional<symbols::KernelSymbol> found = (*known)->find(name);
+  if (found)
+    push(lua, fmt::format("{:x}", found->address));
+  else
+    lua_pushnil(lua);
+  return 1;
+}
+
 /// host.user_symbols() -> a cache of processes' symbols
 int user_symbols(lua_State* lua) {
   SymbolsBox::push(lua, symbols::UserSymbols(get_places(lua).symbolizer), kSymbols);
@@ -94,15 +109,26 @@ int symbols_resolve(lua_State* lua) {
   return 1;
 }
 
+/// symbols:forget(pid): what is kept of a process
+int symbols_forget(lua_State* lua) {
+  SymbolsBox::open(lua, 1, kSymbols).forget(static_cast<int>(luaL_checkinteger(lua, 2)));
+  return 0;
+}
+
 int symbols_close(lua_State* lua) {
   SymbolsBox::check(lua, 1, kSymbols)->close();
   return 0;
 }
 
-constexpr luaL_Reg kSymbolMethods[] = {{"resolve", symbols_resolve}, {nullptr, nullptr}};
-constexpr luaL_Reg kFunctions[] = {
-    {"tracefs", tracefs}, {"kernel_enumerator", enumerator}, {"kernel_layout", layout},
-    {"ksym", ksym},       {"user_symbols", user_symbols},    {nullptr, nullptr}};
+constexpr luaL_Reg kSymbolMethods[] = {
+    {"resolve", symbols_resolve}, {"forget", symbols_forget}, {nullptr, nullptr}};
+constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
+                                   {"kernel_enumerator", enumerator},
+                                   {"kernel_layout", layout},
+                                   {"ksym", ksym},
+                                   {"ksym_address", ksym_address},
+                                   {"user_symbols", user_symbols},
+                                   {nullptr, nullptr}};
 
 }  // namespace
 

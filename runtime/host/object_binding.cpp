@@ -129,10 +129,16 @@ int object_type_id(lua_State* lua) {
   return 1;
 }
 
-/// Prepares a program for the spec that is given in text, or else in its SEC() name.
-Result<void> prepare(load::Program program, const std::string& spec_text) {
-  if (!spec_text.empty()) {
-    Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
+/// What a program is loaded as: a spec in text, or the SEC() name that gives it its type;
+/// with neither, its own SEC() name tells.
+struct LoadAs {
+  std::string spec, section;
+};
+
+Result<void> prepare(load::Program program, const LoadAs& as) {
+  if (!as.section.empty()) return load::set_type(program, as.section);
+  if (!as.spec.empty()) {
+    Result<attach::ProbeSpec> spec = attach::parse_probe_spec(as.spec);
     if (!spec) return spec.take_error();
     return attach::prepare(program, *spec);
   }
@@ -142,7 +148,8 @@ Result<void> prepare(load::Program program, const std::string& spec_text) {
   return *spec ? attach::prepare(program, **spec) : Result<void>();
 }
 
-/// object:load{ {name=, spec=}, … } -> true | nil, err. All maps, and these programs.
+/// object:load{ {name=, spec=, section=}, … } -> true | nil, err. All maps, and these
+/// programs.
 int object_load(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   luaL_checktype(lua, 2, LUA_TTABLE);
@@ -151,24 +158,26 @@ int object_load(lua_State* lua) {
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(lua, 2, i);
     const std::string name = string_field(lua, -1, "name");
-    const std::string spec = string_field(lua, -1, "spec");
+    const LoadAs as = {.spec = string_field(lua, -1, "spec"),
+                       .section = string_field(lua, -1, "section")};
     lua_pop(lua, 1);
     Result<load::Program> program = object.program(name);
     if (!program) return fail(lua, program.error());
-    if (Result<void> ready = prepare(*program, spec); !ready)
+    if (Result<void> ready = prepare(*program, as); !ready)
       return fail(lua, ready.error());
     names.push_back(name);
   }
   return finish(lua, object.load(names));
 }
 
-/// object:load_late(name, spec) -> true | nil, err
+/// object:load_late(name, spec, section) -> true | nil, err
 int object_load_late(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   const std::string name = luaL_checkstring(lua, 2);
-  const std::string spec = luaL_optstring(lua, 3, "");
+  const LoadAs as = {.spec = luaL_optstring(lua, 3, ""),
+                     .section = luaL_optstring(lua, 4, "")};
   Result<load::Program> program = object.load_late(
-      name, [&spec](load::Program unloaded) { return prepare(unloaded, spec); });
+      name, [&as](load::Program unloaded) { return prepare(unloaded, as); });
   if (!program) return fail(lua, program.error());
   lua_pushboolean(lua, 1);
   return 1;
@@ -254,6 +263,17 @@ attach::Options attach_options(lua_State* lua, int index) {
   return options;
 }
 
+/// object:program_instructions(name) -> bytes | nil, err. As libbpf hands them to the
+/// kernel once the object is loaded.
+int object_program_instructions(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  Result<load::Program> program = object.program(luaL_checkstring(lua, 2));
+  if (!program) return fail(lua, program.error());
+  const std::span<const std::byte> bytes = load::instructions(*program);
+  push(lua, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return 1;
+}
+
 /// object:attach(program, spec, options) -> link | nil, err. The program is loaded.
 int object_attach(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
@@ -317,6 +337,7 @@ constexpr luaL_Reg kObjectMethods[] = {
     {"program_fd", object_program_fd},
     {"program_id", object_program_id},
     {"attach", object_attach},
+    {"program_instructions", object_program_instructions},
     {nullptr, nullptr},
 };
 

@@ -169,6 +169,7 @@ int open_host(lua_State* lua) {
   set_places(lua, find_places());
   lua_newtable(lua);
   luaL_register(lua, nullptr, kFunctions);
+  register_binaries(lua);
   register_compiler(lua);
   register_object(lua);
   register_link(lua);

@@ -4,9 +4,11 @@
 
 #include <bpf/libbpf.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -34,5 +36,13 @@ Result<std::uint32_t> program_id(const Program& program);
 /// Runs that the kernel skipped because the program was running already on that CPU, over
 /// all its attachments. Nothing before Linux 5.12, which does not count them.
 std::optional<std::uint64_t> recursion_misses(int program_fd);
+
+/// Gives a program the type that the SEC() name `section` stands for ("xdp", "kprobe"),
+/// before it is loaded. Code::invalid for a name that gives none.
+Result<void> set_type(Program program, const std::string& section);
+
+/// The instructions as they go to the kernel, once the object is loaded; before, as the
+/// compiler left them. Borrowed like the program.
+std::span<const std::byte> instructions(const Program& program);
 
 }  // namespace ebl::load

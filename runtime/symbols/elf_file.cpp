@@ -120,4 +120,12 @@ std::vector<std::string> ElfFile::function_names() const {
   return names;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> ElfFile::function_addresses() const {
+  std::vector<std::pair<std::string, std::uint64_t>> found;
+  for (const Symbol& symbol : symbols_)
+    if (found.empty() || found.back().first != symbol.name)
+      found.emplace_back(symbol.name, symbol.address);
+  return found;
+}
+
 }  // namespace ebl::symbols

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,9 @@ class ElfFile {
 
   /// The names of functions, sorted, each once.
   std::vector<std::string> function_names() const;
+
+  /// With their virtual addresses; of versions of one function, the default one's.
+  std::vector<std::pair<std::string, std::uint64_t>> function_addresses() const;
 
  private:
   struct Segment {
