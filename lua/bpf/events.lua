@@ -12,7 +12,7 @@ local M = {}
 
 -- Batches that one ring may take before the others, the timers and the signals have their
 -- turn.
-local BATCHES_A_TURN = 64
+local BATCHES_A_TURN = 32
 
 -- As a file of this program: tracebacks leave it out.
 local DRAIN_NAME = "@ebpf-lua:bpf/events.lua drain"
@@ -34,14 +34,14 @@ return function()
       end
       if loop.stopping() then
         C.ebl_reader_release(reader, i + 1)
-        return total + i + 1
+        return total + i + 1, true
       end
     end
     C.ebl_reader_release(reader, count)
     total = total + count
-    if C.ebl_signal_pending() ~= 0 then return total end
+    if C.ebl_signal_pending() ~= 0 then return total, true end
   end
-  return total
+  return total, true
 end
 ]]
 
@@ -88,14 +88,22 @@ function Reader:each(handler, set, index)
   local function guarded()
     if busy then return 0 end -- bpf.poll() inside a handler
     busy, state.done = true, 0
-    local ok, result = xpcall(drain, errors.with_traceback)
+    local ok, result, more = xpcall(drain, errors.with_traceback)
     busy = false
-    if ok then return result end
+    if ok then return result, more end
     C.ebl_reader_release(pointer, state.done)
     error(result, 0)
   end
+  -- The end of a run: all that is there now, and not what a fast producer adds meanwhile.
+  local function finish()
+    C.ebl_reader_mark(pointer)
+    repeat
+      local _, more = guarded()
+    until not more or C.ebl_reader_passed(pointer) ~= 0 or loop.stopping()
+      or C.ebl_signal_pending() ~= 0
+  end
   if self.source then loop.remove(self.source) end
-  self.source = loop.add(self.handle:fd(), guarded)
+  self.source = loop.add(self.handle:fd(), guarded, finish)
 end
 
 --- Up to `most` records that are there, as owned values.

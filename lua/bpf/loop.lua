@@ -16,7 +16,9 @@ local EINTR, EPIPE = 4, 32
 
 local handle       -- the C++ loop
 local pointer      -- the same for FFI
-local sources = {} -- source number -> function that drains it, returns how many
+local sources = {} -- source number -> function that drains it
+local finishers = {} -- source number -> function that drains it at the end of a run
+local unfinished = {} -- source numbers whose turn ended before they were empty
 local timers = {}  -- unordered; a script has a handful
 local stopping     -- nil, or why the run ends: "stop", "interrupt"
 local running = false
@@ -49,17 +51,18 @@ function M.watch(fn, seconds)
 end
 
 ---@param fd integer
----@param drain fun(): integer
+---@param drain fun(): integer, boolean? how many it handled, and whether there are more
+---@param finish fun()? handles what is there at the end of a run; default: drain
 ---@return integer source
-function M.add(fd, drain)
+function M.add(fd, drain, finish)
   local source = errors.check(open():add(fd, M.pacing_ns))
-  sources[source] = drain
+  sources[source], finishers[source] = drain, finish
   return source
 end
 
 ---@param source integer
 function M.remove(source)
-  sources[source] = nil
+  sources[source], finishers[source], unfinished[source] = nil, nil, nil
   if handle then handle:remove(source) end
 end
 
@@ -167,11 +170,23 @@ local function run_check()
   check(time)
 end
 
+--- One turn of a source: returns how many events it handled.
+local function run_source(source)
+  local drain = sources[source]
+  if not drain then return 0 end
+  unfinished[source] = nil
+  local count, more = drain()
+  if more and sources[source] then unfinished[source] = true end
+  return count
+end
+
 local function turn(timeout)
   local unwritten = M.flush()
   if unwritten then error(unwritten, 0) end
   if stopping then return 0 end
+  local before = next(unfinished) and unfinished
   local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
+  if before then limit, unfinished = 0, {} end
   local count = C.ebl_loop_wait(pointer, limit, ready, ROOM)
   if count == -EINTR then
     C.ebl_take_signal()
@@ -183,9 +198,13 @@ local function turn(timeout)
   end
   local handled = 0
   for i = 0, count - 1 do
-    local drain = sources[ready[i]]
-    if drain then handled = handled + drain() end
+    if before then before[ready[i]] = nil end
+    handled = handled + run_source(ready[i])
     if stopping then break end
+  end
+  for source in pairs(before or {}) do
+    if stopping then break end
+    handled = handled + run_source(source)
   end
   run_check()
   return handled
@@ -195,7 +214,9 @@ end
 local function drain_all()
   if M.output_closed then return end
   local drains = {} -- a handler may add sources
-  for _, drain in pairs(sources) do drains[#drains + 1] = drain end
+  for source, drain in pairs(sources) do
+    drains[#drains + 1] = finishers[source] or drain
+  end
   for _, drain in ipairs(drains) do drain() end
   M.flush()
 end
@@ -263,6 +284,10 @@ function M.poll(milliseconds)
     return 0, "stop"
   end
   open()
+  if (milliseconds or 0) == 0 then
+    -- What is there now, also in sources that are being left alone.
+    for source in pairs(sources) do unfinished[source] = true end
+  end
   local deadline = now() + (milliseconds or 0) / 1000
   local handled = 0
   repeat

@@ -2,6 +2,7 @@
 -- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
 local emit = require "bpf.emit"
+local fast = require "bpf.print"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local lines = require "bpf.lines"
@@ -19,10 +20,14 @@ local function closed()
   error(loop.ENDED, 0)
 end
 
+local function refused(result)
+  if result == -EPIPE then closed() end
+  error(loop.write_error(-result), 0)
+end
+
 function stdout:write(text) -- luacheck: ignore 212
   local result = C.ebl_write(text, #text)
-  if result == -EPIPE then closed() end
-  if result ~= 0 then error(loop.write_error(-result), 0) end
+  if result ~= 0 then refused(result) end
 end
 
 local file_write = io.stdout.write
@@ -67,7 +72,17 @@ end
 --- tables and views by their content, other users' control characters escaped on a
 --- terminal.
 function M.print(...)
-  out():print(...)
+  local result
+  if settings.json then
+    result = fast.json(...)
+  elseif not settings.csv and not stdout.is_tty then
+    result = fast.text(...)
+  end
+  if result == nil then
+    out():print(...)
+  elseif result ~= 0 then
+    refused(result)
+  end
 end
 
 --- A table with these columns; rows go out as they come (tbl:row{...}).

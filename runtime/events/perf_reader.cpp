@@ -164,4 +164,17 @@ void PerfReader::release(std::uint32_t count) noexcept {
   }
 }
 
+void PerfReader::mark() noexcept {
+  for (Ring& ring : rings_) {
+    const auto* page = static_cast<const perf_event_mmap_page*>(ring.memory);
+    ring.mark = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+  }
+}
+
+bool PerfReader::passed() const noexcept {
+  for (const Ring& ring : rings_)
+    if (ring.tail < ring.mark) return false;
+  return true;
+}
+
 }  // namespace ebl::events

@@ -27,6 +27,8 @@ class PerfReader final : public Reader {
 
   std::uint32_t peek() noexcept override;
   void release(std::uint32_t count) noexcept override;
+  void mark() noexcept override;
+  bool passed() const noexcept override;
   /// An epoll descriptor over the rings of all CPUs.
   int fd() const override { return epoll_.get(); }
 
@@ -37,6 +39,7 @@ class PerfReader final : public Reader {
     void* memory = nullptr;
     std::uint64_t peeked = 0;  // position behind what the last peek() looked at
     std::uint64_t tail = 0;    // position that has been released
+    std::uint64_t mark = 0;
     std::vector<std::uint8_t> scratch;
   };
 

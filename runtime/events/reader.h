@@ -27,6 +27,11 @@ class Reader {
   /// again.
   virtual void release(std::uint32_t count) noexcept = 0;
 
+  /// Remembers the end of what has been written so far…
+  virtual void mark() noexcept = 0;
+  /// …and whether all of that has been released.
+  virtual bool passed() const noexcept = 0;
+
   const Record* records() const { return records_.data(); }
   /// Records that the kernel says it dropped (perf buffers).
   std::uint64_t lost() const { return lost_; }

@@ -15,6 +15,6 @@ struct Record {
 
 /// Records of one batch. A ring's batch of 64-byte records then stays in the second-level
 /// cache.
-constexpr std::uint32_t kBatchRecords = 1024;
+constexpr std::uint32_t kBatchRecords = 2048;
 
 }  // namespace ebl::events

@@ -82,4 +82,12 @@ void RingReader::release(std::uint32_t count) noexcept {
   __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
 }
 
+void RingReader::mark() noexcept {
+  mark_ = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
+}
+
+bool RingReader::passed() const noexcept {
+  return *consumer_ >= mark_;
+}
+
 }  // namespace ebl::events

@@ -27,6 +27,8 @@ class RingReader final : public Reader {
 
   std::uint32_t peek() noexcept override;
   void release(std::uint32_t count) noexcept override;
+  void mark() noexcept override;
+  bool passed() const noexcept override;
   int fd() const override { return fd_.get(); }
 
  private:
@@ -39,6 +41,7 @@ class RingReader final : public Reader {
   const std::uint64_t* producer_ = nullptr;  // read-only from here on
   const std::uint8_t* data_ = nullptr;
   std::uint64_t discarded_from_ = 0;  // position behind discards at the end of a batch
+  std::uint64_t mark_ = 0;
   std::uint32_t peeked_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <new>
 
@@ -57,6 +58,12 @@ void ebl_reader_release(ebl_reader* reader, uint32_t count) {
 }
 const ebl_record* ebl_reader_records(const ebl_reader* reader) {
   return reinterpret_cast<const ebl_record*>(as_reader(reader)->records());
+}
+void ebl_reader_mark(ebl_reader* reader) {
+  as_reader(reader)->mark();
+}
+int ebl_reader_passed(const ebl_reader* reader) {
+  return as_reader(reader)->passed();
 }
 uint64_t ebl_reader_lost(const ebl_reader* reader) {
   return as_reader(reader)->lost();
@@ -145,7 +152,15 @@ void ebl_cursor_close(ebl_cursor* cursor) {
 // Through stdio, so that io.write and print keep their order.
 int ebl_write(const char* text, size_t size) {
   errno = 0;
-  return std::fwrite(text, 1, size, stdout) == size ? 0 : -(errno ? errno : EIO);
+  return ::fwrite_unlocked(text, 1, size, stdout) == size ? 0 : -(errno ? errno : EIO);
+}
+// The decimal digits of an integer of at most 2^53.
+int ebl_put_integer(double value) {
+  char text[24];
+  const auto [end, failure] =
+      std::to_chars(text, text + sizeof(text), static_cast<int64_t>(value));
+  return failure == std::errc() ? ebl_write(text, static_cast<std::size_t>(end - text))
+                                : -EINVAL;
 }
 int ebl_flush(void) {
   errno = 0;

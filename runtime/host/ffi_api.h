@@ -22,6 +22,8 @@ typedef struct {
 uint32_t ebl_reader_peek(ebl_reader* reader);
 void ebl_reader_release(ebl_reader* reader, uint32_t count);
 const ebl_record* ebl_reader_records(const ebl_reader* reader);
+void ebl_reader_mark(ebl_reader* reader);
+int ebl_reader_passed(const ebl_reader* reader);
 uint64_t ebl_reader_lost(const ebl_reader* reader);
 
 uint64_t ebl_loss_count(const uint64_t* words);
@@ -52,6 +54,7 @@ const uint8_t* ebl_cursor_values(const ebl_cursor* cursor);
 void ebl_cursor_close(ebl_cursor* cursor);
 
 int ebl_write(const char* text, size_t size);
+int ebl_put_integer(double value);
 int ebl_flush(void);
 int ebl_output_is_terminal(void);
 int64_t ebl_monotonic_ns(void);

@@ -91,3 +91,39 @@ for _, kind in ipairs(KINDS) do
     end)
   end)
 end
+
+local PRINTER = [==[
+  local bpf, ffi = require "bpf", require "ffi"
+  local util = require "jit.util"
+  ffi.cdef "int getppid(void); int getpid(void);"
+  local obj = bpf.load { source = [[%s]], constants = { target = ffi.C.getpid() } }
+  obj.maps.events:each(function(e) print(e.number, e.comm, 2 ^ 53, -1.5, '"\1') end)
+  obj:attach()
+  for _ = 1, 5000 do ffi.C.getppid() end
+  local loops = 0
+  local starting
+  jit.attach(function(what, _, func)
+    if what == "start" then starting = func and util.funcinfo(func).source end
+    if what == "stop" and starting == "%s" then loops = loops + 1 end
+  end, "trace")
+  while bpf.poll(50) > 0 do end
+  io.stderr:write(loops)
+]==]
+
+describe("print in a handler", function()
+  for mode, line in pairs {
+    [""] = '%d\tebpf-lua\t9007199254740992\t-1.5\t"\1\n',
+    ["--json "] = '{"data":"%d\\tebpf-lua\\t9007199254740992\\t-1.5\\t\\"\\u0001",'
+      .. '"type":"print"}\n',
+  } do
+    it("is part of the compiled loop and loses no line " .. mode, function()
+      local result = support.run_script(
+        PRINTER:format(SOURCE:format(KINDS[1][2], KINDS[1][3]), DRAIN), "", mode)
+      local lines = {}
+      for number = 0, 4999 do lines[#lines + 1] = line:format(number) end
+      expect.equal(result.err:match("%D"), nil)
+      expect.equal(result.out == table.concat(lines), true)
+      expect.truthy(tonumber(result.err) > 0, result.err)
+    end)
+  end
+end)

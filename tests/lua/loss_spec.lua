@@ -269,12 +269,7 @@ describe("a script that loses events", function()
   end)
 
   it("tells JSON readers as well: the counts add up", function()
-    local path = os.tmpname() .. ".lua"
-    local file = assert(io.open(path, "w"))
-    file:write(SCRIPT:format(TWO))
-    file:close()
-    local result = support.run("--json " .. path)
-    os.remove(path)
+    local result = support.run_script(SCRIPT:format(TWO), "", "--json")
     local lost = { events = 0, full = 0 }
     for line in result.out:gmatch("[^\n]+") do
       local count, map = line:match(

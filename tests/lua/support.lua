@@ -64,12 +64,14 @@ function M.run(arguments)
 end
 
 --- Runs a script given as text.
-function M.run_script(text, arguments)
+---@param arguments string? of the script
+---@param options string? of the program
+function M.run_script(text, arguments, options)
   local path = os.tmpname() .. ".lua"
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
-  local result = M.run(path .. " " .. (arguments or ""))
+  local result = M.run(("%s %s %s"):format(options or "", path, arguments or ""))
   os.remove(path)
   result.path = path
   return result

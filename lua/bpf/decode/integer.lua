@@ -26,7 +26,7 @@ end
 
 function M.narrow_unsigned(v, ...)
   if v <= SAFE_U64 then
-    return tonumber(v)
+    return tonumber(cast(i64, v)) -- from signed is one instruction
   end
   return v
 end

@@ -14,16 +14,19 @@ local M = {}
 local DEPTH = 100
 
 -- Strings repeat from event to event (comm, states), so their escaped form is kept.
-local quoted, quoted_count = {}, 0
+local kept, kept_count = {}, 0
 
-local function quote(s)
-  local found = quoted[s]
+--- The inside of a JSON string.
+---@param s string
+---@return string
+function M.escaped(s, ...) -- `...`: see bpf.print
+  local found = kept[s]
   if not found then
-    found = '"' .. escape.json(s) .. '"'
-    if quoted_count == 4096 then
-      quoted, quoted_count = {}, 0
+    found = escape.json(s)
+    if kept_count == 4096 then
+      kept, kept_count = {}, 0
     end
-    quoted[s], quoted_count = found, quoted_count + 1
+    kept[s], kept_count = found, kept_count + 1
   end
   return found
 end
@@ -78,7 +81,7 @@ local function append_table(out, t, depth, parents)
     table.sort(names)
     out:put "{"
     for i = 1, #names do
-      out:put(i == 1 and "" or ",", quote(names[i]), ":")
+      out:put(i == 1 and '"' or ',"', M.escaped(names[i]), '":')
       append(out, values[names[i]], depth + 1, parents)
     end
     out:put "}"
@@ -102,7 +105,7 @@ local function append_view(out, view, type_, depth, parents)
   out:put "{"
   for i = 1, #fields do
     local name = fields[i].name
-    out:put(i == 1 and "" or ",", quote(name), ":")
+    out:put(i == 1 and '"' or ',"', M.escaped(name), '":')
     append(out, view[name], depth + 1, parents)
   end
   out:put "}"
@@ -119,7 +122,7 @@ function append(out, v, depth, parents)
       out:put(scalar.number(v, true))
     end
   elseif kind == "string" then
-    out:put(quote(v))
+    out:put('"', M.escaped(v), '"')
   elseif kind == "boolean" or kind == "nil" then
     out:put(v == nil and "null" or tostring(v))
   elseif depth > DEPTH then
@@ -147,7 +150,7 @@ end
 ---@param out string.buffer
 ---@param s string
 function M.append_string(out, s)
-  out:put(quote(s))
+  out:put('"', M.escaped(s), '"')
 end
 
 local scratch = buffer.new()

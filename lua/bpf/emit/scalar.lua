@@ -25,7 +25,7 @@ end
 ---@param v number
 ---@param exact boolean?
 ---@return string
-function M.number(v, exact)
+function M.number(v, exact, ...) -- `...`: see bpf.print
   if v == floor(v) and v <= 2 ^ 53 and v >= -2 ^ 53 then
     return format("%d", v)
   end
