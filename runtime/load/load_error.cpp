@@ -1,12 +1,15 @@
 #include "load/load_error.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 
 #include "base/permissions.h"
 #include "load/line_info.h"
+#include "load/map_error.h"
 #include "load/missing_kind.h"
+#include "load/symbol_error.h"
 #include "load/verifier_explanation.h"
 
 namespace ebl::load {
@@ -36,9 +39,36 @@ Error refused_by_verifier(const LoadFailure& failure, const std::string& program
           .location = why.location};
 }
 
-bool has_relocation_failure(const std::string& log) {
-  return log.find("failed to resolve CO-RE relocation") != std::string::npos ||
-         log.find("invalid func unknown#195896080") != std::string::npos;
+/// Where the kernel says nothing but EINVAL or E2BIG.
+std::optional<Error> silent_refusal(const LoadFailure& failure,
+                                    const std::string& program) {
+  Error error{.stage = Stage::load, .code = Code::invalid, .detail = failure.libbpf_log};
+  constexpr std::size_t kMostMaps = 64, kMostInstructions = 1'000'000;
+  if (failure.error_number == E2BIG && failure.maps.size() > kMostMaps) {
+    error.message = "program '" + program + "' uses more than 64 maps";
+    error.hint =
+        "put what belongs together into one map (a struct as value), or into an "
+        "array-of-maps";
+    return error;
+  }
+  if (failure.error_number == E2BIG) {
+    error.message = "program '" + program +
+                    "' is too large: " + std::to_string(failure.instructions) +
+                    " instructions, and " + std::to_string(kMostInstructions) +
+                    " are the most (4096 without CAP_BPF)";
+    error.hint = "loop instead of unrolling, or split it with bpf_tail_call()";
+    return error;
+  }
+  return std::nullopt;
+}
+
+/// The kernel's last words about the object's BTF, which libbpf prints.
+std::string refused_types(const std::string& log) {
+  const std::size_t end = log.find("\n-- END BTF LOAD LOG");
+  if (log.find("BTF loading error") == std::string::npos || end == std::string::npos)
+    return "";
+  const std::size_t begin = log.rfind('\n', end - 1) + 1;
+  return log.substr(begin, end - begin);
 }
 
 }  // namespace
@@ -46,22 +76,14 @@ bool has_relocation_failure(const std::string& log) {
 Error load_error(const LoadFailure& failure) {
   const std::string program = quoted_after(failure.libbpf_log, "prog '");
   const std::string map = quoted_after(failure.libbpf_log, "map '");
-  Error error{.stage = Stage::load, .code = Code::invalid, .detail = failure.libbpf_log};
-
-  if (has_relocation_failure(failure.libbpf_log + failure.verifier_log)) {
-    error.code = Code::not_supported;
-    error.message =
-        "program '" + program + "' reads a kernel field that this kernel lacks";
-    error.hint =
-        "test for it first with bpf_core_field_exists(); -v names the relocation";
-    error.detail += failure.verifier_log;
-    return error;
-  }
+  if (auto missing = unresolved_name(failure, program)) return *std::move(missing);
+  const std::string section =
+      quoted_after(failure.libbpf_log, "check ELF section name '");
+  if (!section.empty()) return unknown_section(program, section);
   if (!program.empty() && !failure.verifier_log.empty()) {
     Error refused = refused_by_verifier(failure, program);
     if (!refused.notes.empty()) return refused;
   }
-
   const std::string what = !program.empty() ? "program '" + program + "'"
                            : !map.empty()   ? "map '" + map + "'"
                                             : "'" + failure.object + "'";
@@ -72,14 +94,28 @@ Error load_error(const LoadFailure& failure) {
     refused.detail += failure.libbpf_log;
     return refused;
   }
-  error.message = "cannot load " + what + ": " + errno_text(failure.error_number);
+  Error error{.stage = Stage::load, .code = Code::invalid, .detail = failure.libbpf_log};
   if (failure.error_number == EINVAL && failure.opened) {
     const std::string missing = missing_kind(failure.opened, program, map);
     if (!missing.empty()) {
       error.code = Code::not_supported;
-      error.message += "; this kernel has no " + missing;
+      error.message = "cannot load " + what + ": " + errno_text(failure.error_number) +
+                      "; this kernel has no " + missing;
+      return error;
     }
   }
+  const auto known = std::ranges::find(failure.maps, map, &Map::name);
+  if (program.empty() && known != failure.maps.end()) {
+    const MapMistake mistake = explain_map(*known, failure.error_number);
+    error.message = "cannot create map '" + map + "': " + mistake.reason;
+    error.hint = mistake.hint;
+    return error;
+  }
+  if (!program.empty())
+    if (auto refused = silent_refusal(failure, program)) return *std::move(refused);
+  error.message = "cannot load " + what + ": " + errno_text(failure.error_number);
+  if (const std::string reason = refused_types(failure.libbpf_log); !reason.empty())
+    error.hint = "the kernel refuses the object's types (BTF): " + reason;
   return error;
 }
 

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "load/object.h"
 
 namespace ebl::load {
 
@@ -19,6 +21,9 @@ struct LoadFailure {
   int error_number = 0;            ///< positive errno
   std::span<const std::byte> elf;  ///< the object file, whose line information is used
   const bpf_object* opened = nullptr;  ///< to ask the kernel for what is in it; or null
+  std::string btf_path;                ///< the kernel's types; empty: its own
+  std::vector<Map> maps;               ///< of the object
+  std::size_t instructions = 0;        ///< of the program that failed
 };
 
 /// Code::verifier for a refused program, Code::not_permitted for a missing privilege,

@@ -13,6 +13,7 @@
 #include "load/load_error.h"
 #include "load/log_capture.h"
 #include "load/map_reuse.h"
+#include "load/symbol_error.h"
 
 namespace ebl::load {
 namespace {
@@ -21,11 +22,9 @@ constexpr std::size_t kVerifierLogBytes = (16u << 20) - 1;  // the most that 5.1
 
 Error open_error(const std::string& name, const LogCapture& capture) {
   const std::string warning = capture.last_warning();
-  return {.stage = Stage::load,
-          .code = Code::invalid,
-          .message = "cannot open BPF object '" + name +
-                     "': " + (warning.empty() ? errno_text(errno) : warning),
-          .detail = capture.text()};
+  Error error = open_failure(name, warning.empty() ? errno_text(errno) : warning);
+  error.detail = capture.text();
+  return error;
 }
 
 bool starts_section(std::string_view name, std::string_view section) {
@@ -276,12 +275,21 @@ Result<void> Object::load_handle(bpf_object* handle) const {
   bpf_object__for_each_program(program, handle)
       bpf_program__set_log_buf(program, nullptr, 0);
   if (failure == 0) return {};
-  return load_error({.object = name_,
+  LoadFailure failed{.object = name_,
                      .libbpf_log = capture.text(),
                      .verifier_log = log.get(),
                      .error_number = -failure,
                      .elf = elf_,
-                     .opened = handle});
+                     .opened = handle,
+                     .btf_path = btf_path_,
+                     .maps = maps()};
+  // The first wanted program without a descriptor is the one that failed.
+  bpf_object__for_each_program(program, handle) {
+    if (!bpf_program__autoload(program) || bpf_program__fd(program) >= 0) continue;
+    failed.instructions = bpf_program__insn_cnt(program);
+    break;
+  }
+  return load_error(failed);
 }
 
 Result<void> Object::load(const std::vector<std::string>& program_names) {

@@ -118,6 +118,11 @@ class Explainer {
         trace(register_in(match[0].str()), Follow::base, facts);
         return true;
       case Subject::address: trace(address_in(match), Follow::base, facts); return true;
+      case Subject::null: {
+        trace(address_in(match), Follow::base, facts);
+        const auto range = range_of(facts.state);
+        return range && range->low == 0 && range->high == 0;
+      }
       case Subject::addend: trace_addend(match, facts); return true;
       case Subject::ended: return trace_ended(match, facts);
     }

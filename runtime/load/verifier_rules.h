@@ -29,6 +29,7 @@ enum class Subject {
   address,    ///< the register of capture 1, or the one that the instruction goes through
   addend,     ///< the same, but what was added to it
   ended,      ///< a register that a call has made invalid; passed over where none has
+  null,       ///< the same as address, where it is the constant 0; else passed over
   reference,  ///< capture 1 is the instruction that acquired it
   instruction,  ///< capture 1 is the instruction that it is about
   loop,         ///< the loop that the verifier went through most

@@ -6,12 +6,12 @@ std::span<const VerifierRule> call_rules() {
   static constexpr VerifierRule kRules[] = {
       // which function
       {R"(cannot call GPL-restricted function from non-GPL compatible program)",
-       "this helper is for programs under the GPL only, and the text names another "
-       "licence",
+       "this helper is for programs under the GPL only, and this one is not "
+       "declared to be",
        "char LICENSE[] SEC(\"license\") = \"GPL\"; (or \"Dual MIT/GPL\" and the like)"},
       {R"(cannot call GPL only function|GPL.?only|must have GPL compatible license)",
-       "this function is for programs under the GPL only, and the text names another "
-       "licence",
+       "this function is for programs under the GPL only, and this one is not "
+       "declared to be",
        "char LICENSE[] SEC(\"license\") = \"GPL\";"},
       {R"(invalid func unknown#(\d+))", "this kernel has no helper number $1",
        "it is newer than the kernel, or no helper at all"},
@@ -96,6 +96,8 @@ std::span<const VerifierRule> call_rules() {
       {R"(At callback return the register R0 has (?:smin=(-?\d+) smax=(-?\d+)|.*) should have been in \[(-?\d+), (-?\d+)\])",
        "the callback may only return $3 to $4", "return 0 to go on and 1 to stop",
        Subject::none},
+      {R"(At callback return the register R0)",
+       "the callback returns a value that it may not", "return 0 to go on and 1 to stop"},
       {R"(At (?:program exit|async callback return|subprogram exit) the register R0 has (?:smin=(-?\d+) smax=(-?\d+)|.*)should have been in [\[(](.*)[\])])",
        "a program of this kind may only return values in [$3]",
        "return a constant of the hook on every path: 0 or 1 for cgroup programs, 0 or "

@@ -8,7 +8,8 @@ std::span<const VerifierRule> flow_rules() {
        "give it a condition that turns false after a known number of rounds: "
        "for (int i = 0; i < 64; i++)",
        Subject::instruction},
-      {R"(back-edge from insn (\d+) to (\d+))", "this kernel allows no loops here",
+      {R"(back-edge from insn (\d+) to (\d+))",
+       "the code comes back to itself, by a loop or by recursion, which is refused here",
        "unroll it (#pragma unroll, with a constant bound), or use bpf_loop() (5.17 and "
        "later)",
        Subject::instruction},
@@ -59,6 +60,9 @@ std::span<const VerifierRule> flow_rules() {
        "this kernel's verifier failed on the program: a defect of the kernel",
        "write it another way: without a call in a callback, or with smaller functions; "
        "dmesg tells more"},
+      {R"(unknown opcode 8d)", "a function is called through a pointer, which BPF cannot",
+       "call functions by name (switch), or use bpf_tail_call() with a table of "
+       "programs"},
       {R"(BPF_EXIT instruction in main prog cannot be used inside bpf_(\w+)-ed region)",
        "the program returns while it holds what bpf_$1 took",
        "release it on every path before `return`"},

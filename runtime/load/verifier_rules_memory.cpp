@@ -21,6 +21,8 @@ std::span<const VerifierRule> memory_rules() {
        "test it before: if (!p) return 0;"},
 
       // pointers that are none
+      {R"(R(\d+) invalid mem access '(?:scalar|inv|imm)')",
+       "{name}{call} is NULL on this path", TEST_FOR_NULL, Subject::null, "the pointer"},
       {R"(R(\d+) invalid mem access '(?:scalar|inv)')",
        "{name} is not valid any more: {ended_by} has ended it",
        "use it before that call, or get it again after it (for a packet: read ctx->data "
@@ -68,6 +70,9 @@ std::span<const VerifierRule> memory_rules() {
       {R"(R(\d+) invalid zero-sized read)",
        "the size {name} may be 0 ({range}), and this helper needs at least 1 byte",
        "if (!size) return 0; before the call", Subject::value, "given here"},
+      {R"(invalid zero-sized read)",
+       "the size that is passed may be 0, and this helper needs at least 1 byte",
+       "if (!size) return 0; before the call"},
       {R"(R(\d+) is not a known constant'?)", "{name} must be a constant here",
        "pass sizeof(…) or a number: the record's size "
        "is fixed; for a variable one use bpf_ringbuf_output()",
@@ -115,7 +120,7 @@ std::span<const VerifierRule> memory_rules() {
        "bound it before: if (i >= 8) return 0; or mask it: i & 7; a table that is looked "
        "up at run time is better kept in a map or in .rodata",
        Subject::addend},
-      {R"(invalid variable-offset (\w+) (?:from|to) stack R(\d+) var_off=\S+ \S+ off=(-?\d+) size=(\d+))",
+      {R"(invalid variable-offset (\w+) (?:from|to) stack R(\d+) var_off=\S+ \S+ (?:off=(-?\d+) )?size=(\d+))",
        "the index into an array on the stack can lie outside of it",
        "bound it by the number of elements before: if (i >= 8) return 0; or & 7",
        Subject::addend},
@@ -126,6 +131,11 @@ std::span<const VerifierRule> memory_rules() {
       {R"(invalid (?:indirect )?(?:access to|write to|read from) stack|invalid stack type|invalid stack off)",
        "an access to the stack lies outside of the variables there",
        "check the size and the index against the variable's"},
+
+      {R"(attempt to corrupt spilled pointer on stack)",
+       "a part of a pointer that lies on the stack is overwritten, which is refused "
+       "without CAP_PERFMON",
+       "run with CAP_PERFMON, or zero the whole variable before its members are set"},
 
       // alignment and read-only memory
       {R"(misaligned (\w+) access off .*size (\d+))",

@@ -110,4 +110,9 @@ std::optional<NamedType> BtfIndex::find(NameSort sort, std::string_view name) co
   }
 }
 
+void BtfIndex::append_names(NameSort sort, std::vector<std::string>& names) const {
+  for (std::size_t at = 0; at < slots_.size(); at++)
+    if (slots_[at].id && slots_[at].sort == sort) names.emplace_back(name_of(slots_[at]));
+}
+
 }  // namespace ebl::compile

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "btf/btf.h"
 
@@ -32,6 +34,8 @@ class BtfIndex {
 
   /// The first type of that sort and name.
   std::optional<NamedType> find(NameSort sort, std::string_view name) const;
+  /// All names of that sort, for suggestions; in no order.
+  void append_names(NameSort sort, std::vector<std::string>& names) const;
 
  private:
   struct Slot {

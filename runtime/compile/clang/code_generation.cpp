@@ -14,6 +14,7 @@
 #include "compile/clang/bcc_maps.h"
 #include "compile/clang/bit_fields.h"
 #include "compile/clang/implicit_dereference.h"
+#include "compile/clang/local_variables.h"
 #include "compile/clang/loss_counters.h"
 #include "compile/clang/record_types.h"
 #include "compile/clang/retained_variables.h"
@@ -27,12 +28,14 @@ class Completion : public clang::ASTConsumer {
  public:
   /// `entries` is null where the text is not BCC C.
   Completion(clang::CompilerInstance& instance, clang::ASTConsumer& code,
-             KernelSource& kernel, BccEntries* entries, bool& has_generated)
+             KernelSource& kernel, BccEntries* entries,
+             std::vector<LocalVariable>& locals, bool& has_generated)
       : context_(instance.getASTContext()),
         preprocessor_(instance.getPreprocessor()),
         code_(code),
         kernel_(kernel),
         entries_(entries),
+        locals_(locals),
         has_generated_(has_generated) {}
 
   /// Ahead of the generation of code, which keeps the types as it first sees them.
@@ -55,6 +58,7 @@ class Completion : public clang::ASTConsumer {
       return;
     }
     has_generated_ = true;
+    locals_ = big_local_variables(context);
     RetainedVariables variables(context, code_);
     for (const auto& [map, type] : map_calls_.record_types())
       variables.add_type("__ebl_record_" + map, type);
@@ -86,6 +90,7 @@ class Completion : public clang::ASTConsumer {
   KernelSource& kernel_;
   BccEntries* entries_;
   BccMapCalls map_calls_;
+  std::vector<LocalVariable>& locals_;
   bool& has_generated_;
 };
 
@@ -159,7 +164,7 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
   if (!code) return nullptr;
   std::vector<std::unique_ptr<clang::ASTConsumer>> consumers;
   consumers.push_back(std::make_unique<Completion>(
-      instance, *code, *kernel_, dialect_ == Dialect::bcc ? &entries_ : nullptr,
+      instance, *code, *kernel_, dialect_ == Dialect::bcc ? &entries_ : nullptr, locals_,
       has_generated_));
   consumers.push_back(std::move(code));
   return std::make_unique<clang::MultiplexConsumer>(std::move(consumers));

@@ -4,6 +4,7 @@
 
 #include <clang/CodeGen/CodeGenAction.h>
 
+#include "compile/clang/back_end_messages.h"
 #include "compile/clang/bcc_entries.h"
 #include "compile/clang/dialect.h"
 #include "compile/clang/kernel_source.h"
@@ -12,8 +13,11 @@ namespace ebl::compile {
 
 class CodeGeneration : public clang::EmitObjAction {
  public:
-  CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel, Dialect dialect)
-      : kernel_(std::move(kernel)), dialect_(dialect) {}
+  /// `locals` receives the big variables on the stack before code is generated, and must
+  /// outlive the action.
+  CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel, Dialect dialect,
+                 std::vector<LocalVariable>& locals)
+      : kernel_(std::move(kernel)), dialect_(dialect), locals_(locals) {}
 
   /// Whether the text was accepted and code was generated from it. If not, the text may
   /// be compiled once more in this process: LLVM's back end has not run.
@@ -27,6 +31,7 @@ class CodeGeneration : public clang::EmitObjAction {
   llvm::IntrusiveRefCntPtr<KernelSource> kernel_;
   Dialect dialect_;
   BccEntries entries_;
+  std::vector<LocalVariable>& locals_;
   bool has_generated_ = false;
 };
 

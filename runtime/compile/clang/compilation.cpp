@@ -9,6 +9,7 @@
 #include "compile/clang/diagnostics.h"
 #include "compile/clang/file_system.h"
 #include "compile/clang/invocation.h"
+#include "compile/clang/name_advice.h"
 #include "compile/clang/name_scan.h"
 #include "compile/clang/source_lines.h"
 #include "compile/clang/tracepoint_formats.h"
@@ -73,10 +74,13 @@ bool names_a_missing_type(llvm::StringRef message, const KernelSource& kernel) {
 }
 
 void explain(CompilationOutput& out, const Diagnostics& diagnostics, KernelBtf& kernel,
-             const KernelSource& source) {
+             const KernelSource& source, const TextTraits& traits) {
   out.message = diagnostics.first_message();
   out.location = diagnostics.first_location();
+  out.hint = diagnostics.first_hint();
   if (out.message.empty()) out.message = "clang produced no object";
+  if (kernel.present() && out.hint.empty())
+    out.hint = advise(kernel, traits, out.message, diagnostics.first_line());
   if (kernel.present() || !names_a_missing_type(out.message, source)) return;
   out.needs_btf = true;
   out.message = kernel.problem().message + " (" + out.message + ")";
@@ -100,11 +104,13 @@ CompilationOutput mixed_dialects(const DialectSigns& signs) {
 /// One run of clang over the text. `words`: see SourceFileSystem.
 CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
                           const clang::CompilerInvocation& invocation, Dialect dialect,
-                          const Tags& own_tags, const std::set<std::string>& tracepoints,
+                          const TextTraits& traits, const Tags& own_tags,
+                          const std::set<std::string>& tracepoints,
                           const llvm::StringSet<>* words, bool& has_generated) {
   CompilationOutput out;
   clang::CompilerInvocation options(invocation);
-  Diagnostics diagnostics(options.getDiagnosticOpts());
+  std::vector<LocalVariable> locals;
+  Diagnostics diagnostics(options.getDiagnosticOpts(), locals);
   auto files =
       llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, words);
   files->serve_tracepoints(tracepoint_records_in(input.tracefs, tracepoints, own_tags));
@@ -112,11 +118,11 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
   auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
-  CodeGeneration action(source, dialect);
+  CodeGeneration action(source, dialect, locals);
   out.ok = instance.ExecuteAction(action) && !diagnostics.has_error();
   out.diagnostics = diagnostics.text();
   out.files_read = files->files_read();
-  if (!out.ok) explain(out, diagnostics, kernel, *source);
+  if (!out.ok) explain(out, diagnostics, kernel, *source, traits);
   has_generated = action.has_generated();
   return out;
 }
@@ -138,8 +144,9 @@ CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input)
   // a fifth of a compile. Any error, and a type that a macro defines, take
   // the long way, whose diagnostics know all names.
   if (!traits.reads_files) {
-    CompilationOutput out = attempt(kernel, input, *invocation, dialect, traits.tags,
-                                    traits.tracepoints, &traits.words, has_generated);
+    CompilationOutput out =
+        attempt(kernel, input, *invocation, dialect, traits, traits.tags,
+                traits.tracepoints, &traits.words, has_generated);
     if (has_generated) return out;
   }
   clang::IgnoringDiagConsumer ignored;
@@ -148,8 +155,8 @@ CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input)
       llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, nullptr),
       ignored);
   const ExpandedNames names = expanded_names(scan.instance());
-  return attempt(kernel, input, *invocation, dialect, names.tags, names.tracepoints,
-                 nullptr, has_generated);
+  return attempt(kernel, input, *invocation, dialect, traits, names.tags,
+                 names.tracepoints, nullptr, has_generated);
 }
 
 }  // namespace ebl::compile

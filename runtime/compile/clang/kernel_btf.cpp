@@ -79,4 +79,18 @@ std::optional<UnitName> KernelBtf::find(NameSort sort, std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string> KernelBtf::names(NameSort sort) {
+  if (present() && !modules_read_) read_modules();
+  std::vector<std::string> names;
+  for (const auto& unit : units_) unit->index.append_names(sort, names);
+  return names;
+}
+
+bool KernelBtf::has_function(std::string_view name) {
+  if (present() && !modules_read_) read_modules();
+  return std::ranges::any_of(units_, [name](const auto& unit) {
+    return unit->btf.find(btf::Kind::function, name).has_value();
+  });
+}
+
 }  // namespace ebl::compile

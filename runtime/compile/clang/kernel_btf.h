@@ -37,6 +37,11 @@ class KernelBtf {
   /// Looks in the kernel, then in its modules, which the first such miss reads.
   std::optional<UnitName> find(NameSort sort, std::string_view name);
 
+  /// All names of that sort, of the kernel and of its modules.
+  std::vector<std::string> names(NameSort sort);
+  /// Whether the kernel or a module has such a function, callable or not.
+  bool has_function(std::string_view name);
+
   const BtfUnit& unit(std::size_t number) const { return *units_[number]; }
   std::size_t unit_count() const { return units_.size(); }
 

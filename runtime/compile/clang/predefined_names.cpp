@@ -60,6 +60,13 @@ std::optional<PredefinedConstant> predefined_constant(std::string_view name) {
   return found->constant;
 }
 
+std::vector<std::string> predefined_names() {
+  std::vector<std::string> names = {"PAGE_SIZE", "PAGE_SHIFT", "bool", "size_t"};
+  for (const Constant& constant : kConstants) names.emplace_back(constant.name);
+  for (const Integer& integer : kIntegers) names.emplace_back(integer.name);
+  return names;
+}
+
 clang::QualType predefined_type(const clang::ASTContext& context, std::string_view name) {
   const auto* found = std::ranges::find(kIntegers, name, &Integer::name);
   if (found != std::end(kIntegers)) {

@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace ebl::compile {
 
@@ -22,6 +24,9 @@ struct PredefinedConstant {
 
 /// From bpf_templates/kernel_constants.def.
 std::optional<PredefinedConstant> predefined_constant(std::string_view name);
+
+/// The names of all constants and types of this file.
+std::vector<std::string> predefined_names();
 
 /// The type that `name` stands for: u32, __be16, size_t, bool ...; null where it is none.
 clang::QualType predefined_type(const clang::ASTContext& context, std::string_view name);
