@@ -83,7 +83,7 @@
 					       __ebl_map_type(T, K))];);           \
 	typedef __typeof__(K) __ebl_key_##name;                                    \
 	typedef __typeof__(V) __ebl_value_##name;                                  \
-	/* What can be added to a value; the compiler refuses it where that is no number. */ \
+	/* What can be added; the compiler refuses it where values are no numbers. */ \
 	typedef __typeof__(*__builtin_choose_expr(                                 \
 		__builtin_classify_type(*(__ebl_value_##name *)0) < 5,             \
 		(__ebl_value_##name *)0, (unsigned long long *)0)) __ebl_number_##name; \
@@ -116,31 +116,39 @@
 	{                                                                          \
 		return bpf_map_delete_elem(&__ebl_map_##name, key);                \
 	}                                                                          \
-	/* The value of a key that is to be added to; inserts `n` where there is none. */ \
-	__ebl_inline __ebl_number_##name *__ebl_place_##name(                      \
-		const __ebl_key_##name *key, __ebl_number_##name n)                \
-	{                                                                          \
-		__ebl_number_##name *value = bpf_map_lookup_elem(&__ebl_map_##name, key); \
-                                                                                   \
-		if (value || __ebl_type_##name == 2 || __ebl_type_##name == 6)     \
-			return value;                                              \
-		if (bpf_map_update_elem(&__ebl_map_##name, key, &n, 1) == 0)       \
-			return 0;                                                  \
-		return bpf_map_lookup_elem(&__ebl_map_##name, key);                \
-	}                                                                          \
 	__ebl_inline void __ebl_increment_##name(__ebl_key_##name key,             \
 						 __ebl_number_##name n)            \
 	{                                                                          \
-		__ebl_number_##name *value = __ebl_place_##name(&key, n);          \
+		__ebl_number_##name first = n, *value =                            \
+			bpf_map_lookup_elem(&__ebl_map_##name, &key);              \
                                                                                    \
+		if (!value) {                                                      \
+			if (__ebl_type_##name == 2 || __ebl_type_##name == 6)      \
+				return;                                            \
+			if (!(int)bpf_map_update_elem(&__ebl_map_##name, &key,     \
+						      &first, 1))                  \
+				return;                                            \
+			/* Another was faster. */                                  \
+			value = bpf_map_lookup_elem(&__ebl_map_##name, &key);      \
+		}                                                                  \
 		if (value)                                                         \
 			*value += n;                                               \
 	}                                                                          \
 	__ebl_inline void __ebl_atomic_increment_##name(__ebl_key_##name key,      \
 							__ebl_number_##name n)     \
 	{                                                                          \
-		__ebl_number_##name *value = __ebl_place_##name(&key, n);          \
+		__ebl_number_##name first = n, *value =                            \
+			bpf_map_lookup_elem(&__ebl_map_##name, &key);              \
                                                                                    \
+		if (!value) {                                                      \
+			if (__ebl_type_##name == 2 || __ebl_type_##name == 6)      \
+				return;                                            \
+			if (!(int)bpf_map_update_elem(&__ebl_map_##name, &key,     \
+						      &first, 1))                  \
+				return;                                            \
+			/* Another was faster. */                                  \
+			value = bpf_map_lookup_elem(&__ebl_map_##name, &key);      \
+		}                                                                  \
 		if (value)                                                         \
 			__sync_fetch_and_add(value, n);                            \
 	}                                                                          \

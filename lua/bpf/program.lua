@@ -87,7 +87,12 @@ end
 ---@param spec string? the probe that it is for, where its SEC() does not tell its type
 ---@return bpf.Program self
 function Program:load(spec)
-  if spec then errors.check(host.parse_spec(spec)) end
+  if spec then
+    errors.check(host.parse_spec(spec))
+  elseif self.section:match("^bcc/") then
+    errors.misuse(("program '%s' has no type yet"):format(self.name),
+                  "say what it is for: :load(\"xdp:eth0\"), or attach it")
+  end
   self.owner:ensure_loaded(self, spec)
   return self
 end

@@ -10,7 +10,8 @@ std::string missing_kind(const bpf_object* object, const std::string& program,
   if (const bpf_program* known =
           bpf_object__find_program_by_name(object, program.c_str())) {
     const bpf_prog_type type = bpf_program__type(known);
-    if (libbpf_probe_bpf_prog_type(type, nullptr) == 0)
+    // A type that is not chosen yet is not one that the kernel lacks.
+    if (type != BPF_PROG_TYPE_UNSPEC && libbpf_probe_bpf_prog_type(type, nullptr) == 0)
       return std::string("programs of type ") + libbpf_bpf_prog_type_str(type);
   } else if (const bpf_map* declared =
                  bpf_object__find_map_by_name(object, map.c_str())) {

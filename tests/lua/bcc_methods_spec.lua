@@ -1,6 +1,5 @@
 --- The methods of BCC C's maps, each called in a probe and seen to do its work.
 local bpf = require "bpf"
-local bit = require "bit"
 local ffi = require "ffi"
 local harness = require "harness"
 local kernel = require "kernel"
@@ -28,7 +27,8 @@ local function run(top, body, check)
   local obj = load(("BPF_HASH(seen, int, s64);\n%s\n"
     .. "static void put(int key, s64 value) { seen.update(&key, &value); }\n"
     .. "int probe(struct pt_regs *ctx)\n{\n%s\nreturn 0;\n}"):format(top, body))
-  local link = kernel.attach(obj.programs.probe, "uprobe:libc:kill", { pid = support.pid })
+  local link = kernel.attach(obj.programs.probe, "uprobe:libc:kill",
+    { pid = support.pid })
   C.kill(support.pid, 0)
   link:close()
   local seen = {}
@@ -58,7 +58,8 @@ end
 local function clock_counter(cpu)
   local attributes = ffi.new("uint32_t[16]", 1, 64)
   local long = function(n) return ffi.cast("long", n) end
-  local fd = C.syscall(number(298, 241), attributes, long(-1), long(cpu), long(-1), long(0))
+  local fd = C.syscall(number(298, 241), attributes, long(-1), long(cpu), long(-1),
+    long(0))
   expect.truthy(fd >= 0, "perf_event_open")
   return tonumber(fd)
 end
@@ -96,8 +97,10 @@ harness.describe("a method of a BCC map", function()
 
   row("lookup_or_init", function()
     expect.equal(run(HASH .. [[
-      static int full(void) { u32 k = 5; u64 v = 1; *t.lookup_or_init(&k, &v) += 1; return 9; }
-      static void nothing(void) { u32 k = 5; u64 v = 1; *t.lookup_or_init(&k, &v) += 1; }]],
+      static int full(void) { u32 k = 5; u64 v = 1; *t.lookup_or_init(&k, &v) += 1;
+        return 9; }
+      static void nothing(void) { u32 k = 5; u64 v = 1; *t.lookup_or_init(&k, &v) += 1;
+        }]],
       K .. [[u32 k2 = 2;
       *t.lookup_or_init(&k, &v) += 5; put(1, *t.lookup_or_init(&k, &zero));
       t.lookup_or_init(&k2, &zero); put(2, full() + 1); nothing(); put(3, 3);
@@ -111,7 +114,8 @@ harness.describe("a method of a BCC map", function()
   end)
 
   row("insert", function()
-    expect.equal(run(HASH, K .. [[put(1, t.insert(&k, &v) + 1); put(2, t.insert(&k, &v));]]),
+    expect.equal(run(HASH, K .. [[put(1, t.insert(&k, &v) + 1);
+      put(2, t.insert(&k, &v));]]),
       { 1, -17 })
   end)
 
@@ -125,7 +129,8 @@ harness.describe("a method of a BCC map", function()
         .. "BPF_ARRAY(a, u64, 4); BPF_HISTOGRAM(h);", [[
       struct key k = { .a = 1, .text = "text" };
       t.increment(k); t.increment(k); t.increment(k, 40); k.a++; t.increment(k, 7);
-      a.increment(3); a.increment(3, 2); a.increment(9); h.increment(5, -1); h.increment(5);
+      a.increment(3); a.increment(3, 2); a.increment(9); h.increment(5, -1);
+        h.increment(5);
     ]], function(obj)
       expect.equal(obj.maps.t[{ a = 1, text = "text" }], 42)
       expect.equal(obj.maps.t[{ a = 2, text = "text" }], 7)
@@ -145,8 +150,10 @@ harness.describe("a method of a BCC map", function()
 
   row("increment of per-CPU and LRU maps", function()
     run([[BPF_PERCPU_HASH(a, u32, u64); BPF_PERCPU_ARRAY(b, u64, 2);
-      BPF_TABLE("lru_hash", u32, u64, c, 8); BPF_TABLE("lru_percpu_hash", u32, u64, d, 800);]],
-      [[a.increment(1); a.increment(1, 4); b.increment(1, 5); c.increment(1); c.increment(1, 4);
+      BPF_TABLE("lru_hash", u32, u64, c, 8);
+        BPF_TABLE("lru_percpu_hash", u32, u64, d, 800);]],
+      [[a.increment(1); a.increment(1, 4); b.increment(1, 5); c.increment(1);
+        c.increment(1, 4);
       d.increment(1, 2); d.atomic_increment(1, 3);]], function(obj)
       local maps = obj.maps
       expect.equal({ maps.a[1]:sum(), maps.b[1]:sum(), maps.c[1], maps.d[1]:sum() },
@@ -158,7 +165,8 @@ harness.describe("a method of a BCC map", function()
     enum colour { RED = 1, GREEN };
     struct inner { u16 a; u8 b[3]; };
     struct event {
-      u32 pid; struct inner in; union { u64 whole; u32 half; }; unsigned low : 3, high : 5;
+      u32 pid; struct inner in; union { u64 whole; u32 half; };
+        unsigned low : 3, high : 5;
       enum colour colour; char comm[16];
     };
     static void fill(struct event *e)
@@ -190,7 +198,8 @@ harness.describe("a method of a BCC map", function()
     local obj = load(EVENT .. [[
       BPF_PERF_OUTPUT(events);
       int probe(struct pt_regs *ctx)
-      { struct event e = {}; fill(&e); events.perf_submit(ctx, &e, sizeof(e)); return 0; }]])
+      { struct event e = {}; fill(&e); events.perf_submit(ctx, &e, sizeof(e)); return 0;
+        }]])
     local count = 0
     obj.maps.events:each(function(e) check_event(e) count = count + 1 end)
     kernel.attach(obj.programs.probe, "uprobe:libc:kill", { pid = support.pid })
@@ -245,7 +254,8 @@ harness.describe("a method of a BCC map", function()
       int second(void *ctx) { seen.increment(2); return 0; }
       int probe(void *ctx)
       { seen.increment(1); jumps.call(ctx, 3); seen.increment(0); return 0; }]]
-    local link = kernel.attach(obj.programs.probe, "uprobe:libc:kill", { pid = support.pid })
+    local link = kernel.attach(obj.programs.probe, "uprobe:libc:kill",
+      { pid = support.pid })
     C.kill(support.pid, 0)
     obj.programs.second:load("uprobe:libc:kill")
     set_descriptor(obj.maps.jumps, 3, obj.programs.second:fd())
@@ -277,7 +287,8 @@ harness.describe("a method of a BCC map", function()
         }]]):format(method == "perf_counter_value" and 1 or 0))
       kernel.attach(obj.programs.probe, "uprobe:libc:kill", { pid = support.pid })
       local cpus = tonumber(support.sh("nproc --all").out)
-      for cpu = 0, cpus - 1 do set_descriptor(obj.maps.clocks, cpu, clock_counter(cpu)) end
+      for cpu = 0, cpus - 1 do set_descriptor(obj.maps.clocks, cpu,
+        clock_counter(cpu)) end
       support.sleep(0.01)
       C.kill(support.pid, 0)
       expect.equal({ obj.maps.seen[1], obj.maps.seen[2] }, { 1, 1 })
@@ -290,7 +301,8 @@ harness.describe("a method of a BCC map", function()
       BPF_CGROUP_ARRAY(groups, 2);
       BPF_HASH(seen, int, s64);
       int probe(void *ctx)
-      { int k = 1; s64 v = groups.check_current_task(0); seen.update(&k, &v); return 0; }]]
+      { int k = 1; s64 v = groups.check_current_task(0); seen.update(&k, &v); return 0;
+        }]]
     kernel.attach(obj.programs.probe, "uprobe:libc:kill", { pid = support.pid })
     local fd = C.open(cgroup_root(), 0)
     set_descriptor(obj.maps.groups, 0, fd)
@@ -319,7 +331,7 @@ harness.describe("a method of a BCC map", function()
   end)
 
   row("task_storage_get and task_storage_delete", function()
-    local obj = load [[
+    local obj = load((([[
       BPF_TASK_STORAGE(own, u64);
       BPF_HASH(seen, int, s64);
       int probe(u64 *ctx)
@@ -331,7 +343,7 @@ harness.describe("a method of a BCC map", function()
         *n += 1; k = 1; v = *n; seen.update(&k, &v);
         if (v == 2) { k = 2; v = own.task_storage_delete(task) + 1; seen.update(&k, &v); }
         return 0;
-      }]]:gsub("ME", tostring(support.pid))
+      }]]):gsub("ME", support.pid)))
     kernel.attach(obj.programs.probe, "tp_btf:sys_enter")
     for _ = 1, 3 do C.kill(support.pid, 0) end
     expect.truthy(obj.maps.seen[1] >= 1, "counted")
@@ -366,9 +378,10 @@ harness.describe("a method of a BCC map", function()
     for name, program in pairs(obj.programs) do
       if name:find("^probe") then kernel.attach(program, spec) end
     end
-    if obj.maps.events then obj.maps.events:each(function(e) obj.found = e:table() end) end
+    local events = rawget(obj.maps, "events")
+    if events then events:each(function(e) obj.found = e:table() end) end
     local done = (traffic or send)()
-    if obj.maps.events then bpf.poll(100) end
+    if events then bpf.poll(100) end
     check(obj, done)
     obj:close()
   end
@@ -424,7 +437,8 @@ b.sendall(b"x"); c.recv(1)']]
     on_packet([[
       BPF_CGROUP_STORAGE(own, u64);
       int probe(struct __sk_buff *skb)
-      { u64 *n = own.get_local_storage(0); __sync_fetch_and_add(n, 1); put(1, *n); return 1; }]],
+      { u64 *n = own.get_local_storage(0); __sync_fetch_and_add(n, 1); put(1, *n);
+        return 1; }]],
       ("cgroup:%s:egress"):format(cgroup_root()),
       function(obj) expect.truthy(obj.maps.seen[1] >= 1, "packets") end)
   end)
@@ -459,7 +473,8 @@ b.sendall(b"x"); c.recv(1)']]
       BPF_SOCKHASH(sockets);
       int probe(struct __sk_buff *skb)
       { u32 key = 1; return sockets.sk_redirect_hash(skb, &key, 0); }]]
-    kernel.try(obj.programs.probe.load, obj.programs.probe, "sockmap:sockets:stream_verdict")
+    kernel.try(obj.programs.probe.load, obj.programs.probe,
+      "sockmap:sockets:stream_verdict")
     obj:close()
   end)
 
