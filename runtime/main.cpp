@@ -59,7 +59,6 @@ int main(int argc, char** argv) {
 
   ebl::host::Settings settings;
   bool version = false;
-  bool no_cache = false;
   std::string btf;
   std::string compile_limit;
   CLI::Option* code = app.add_option("-e", settings.code, "Run CODE")->type_name("CODE");
@@ -78,7 +77,12 @@ int main(int argc, char** argv) {
                  "Let a compile take SECONDS of processor time, not 10")
       ->type_name("SECONDS")
       ->check(check_compile_limit);
-  app.add_flag("--no-cache", no_cache, "Compile even what was compiled before");
+  app.add_flag("--no-cache", settings.no_cache,
+               "Compile even what was compiled before; keep nothing");
+  app.add_option("--cache", settings.cache,
+                 "Empty the cache of compiled objects, or tell what is in it")
+      ->type_name("clear|stats")
+      ->check(CLI::IsMember({"clear", "stats"}));
   app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
 
   try {
@@ -103,7 +107,10 @@ int main(int argc, char** argv) {
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   settings.has_code = code->count() > 0;
-  if (!settings.has_code) {
+  if (!settings.cache.empty()) {
+    if (settings.has_code || !rest.empty())
+      return usage_error("--cache runs no script: give it alone");
+  } else if (!settings.has_code) {
     if (rest.empty()) return usage_error("a SCRIPT, a NAME, - or -e CODE is needed");
     if (rest.front().size() > 1 && rest.front().front() == '-')
       return usage_error("unknown option " + rest.front());

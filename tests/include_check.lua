@@ -6,13 +6,14 @@
 
 local FOLDERS = { -- folder -> the folders that it may include beside itself
   base = {},
+  cache = { "base" },
   btf = { "base" },
   compile = { "base", "btf" },
   load = { "base", "btf" },
   symbols = { "base", "btf" },
   events = { "base" },
   attach = { "base", "btf", "load", "symbols" },
-  host = { "base", "btf", "compile", "load", "symbols", "events", "attach" },
+  host = { "base", "btf", "cache", "compile", "load", "symbols", "events", "attach" },
   main = { "base", "host" }, -- the files of runtime/ itself
 }
 
@@ -29,6 +30,7 @@ local LIBRARIES = { -- what an include looks like -> the folders for it
     folders = { "compile/clang" },
   },
   { name = "libmnl", patterns = { "^libmnl/" }, folders = { "attach" } },
+  { name = "xxHash", patterns = { "^xxhash%.h$" }, folders = { "cache" } },
   {
     name = "elfutils",
     patterns = { "^libelf%.h$", "^gelf%.h$", "^libdw%.h$", "^dwarf%.h$", "^elfutils/" },
@@ -166,6 +168,9 @@ local CASES = {
   { "compile/text.cpp", 'auto a = R"c(\n#include <bpf/x.h>\n)c";\n/*\n#include <bpf/y.h>\n*/\n'
     .. '// #include <bpf/z.h>\nauto b = "/*";\n', false },
   { "compile/late.cpp", 'auto b = "/*";\n#include <bpf/x.h>', "compile/late.cpp:2: includes bpf/x.h" },
+  { "cache/ok.cpp", "#include <xxhash.h>\n#include \"base/error.h\"", false },
+  { "cache/compile.cpp", '#include "compile/compiler.h"', "cache may include only base" },
+  { "host/hash.cpp", "#include <xxhash.h>", "xxHash headers belong to cache/" },
   { "host/ok.cpp", "#include <lua.hpp>\n#include <lauxlib.h>\n#include \"compile/compiler.h\"\n"
     .. '#include "attach/link.h"', false },
   { "host/clang.cpp", '#include "compile/clang/server.h"', "inside compiler.so" },

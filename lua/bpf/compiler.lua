@@ -1,11 +1,17 @@
--- The process's one compiler server, started when first needed and stopped before the
--- loop runs, so that nothing big stays resident.
+-- C text to object bytes: from the object cache, or else by the process's one compiler
+-- server, started when first needed and stopped before the loop runs, so that nothing big
+-- stays resident.
+local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local errors = require "bpf.errors"
 
 local M = {}
 
+M.use_cache = true -- --no-cache
+
 local server
+local cache -- nil: not opened yet; false: there is none
+local warned = false
 
 --- Lets the server get ready while Lua goes on.
 function M.start()
@@ -19,11 +25,45 @@ function M.stop()
   server = nil
 end
 
+local function say(text)
+  C.ebl_flush()
+  io.stderr:write(text)
+end
+
+--- What is wrong with the cache is told once; the compile goes on without it.
+local function warn(err)
+  if warned or not err then return end
+  warned = true
+  say(("ebpf-lua: warning: the object cache is not used: %s\n"):format(err.message))
+end
+
+local function open_cache()
+  if not M.use_cache then return nil end
+  if cache == nil then
+    local opened, err = host.cache()
+    warn(err)
+    cache = opened or false
+  end
+  return cache or nil
+end
+
+--- The object of a text. Clang's warnings go to standard error, also for one that was
+--- compiled before.
 ---@param request {text: string, name: string, directory: string, flags: string[]}
 ---@return string elf
----@return string warnings
 function M.compile(request)
-  return errors.check(M.start():compile(request))
+  local kept = open_cache()
+  local elf, warnings, problem
+  if kept then
+    elf, warnings = kept:find(request)
+    if not elf then warn(warnings) end
+  end
+  if not elf then
+    elf, warnings, problem = errors.check(M.start():compile(request, kept))
+    warn(problem)
+  end
+  if warnings ~= "" then say(warnings) end
+  return elf
 end
 
 return M

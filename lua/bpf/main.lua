@@ -2,6 +2,7 @@
 local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local bcc = require "bcc"
+local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local losses = require "bpf.losses"
@@ -143,7 +144,24 @@ local function install_globals(exit)
   end
 end
 
+--- --cache clear|stats
+local function manage_cache(command)
+  local cache = errors.check(host.cache())
+  if not cache then
+    print("no object cache: this user has no home directory")
+    return
+  end
+  if command == "clear" then
+    print(("removed %d compiled objects"):format(errors.check(cache:clear())))
+    return
+  end
+  local now = errors.check(cache:statistics())
+  print(("%s: %d compiled objects, %.1f of at most %.0f MiB")
+        :format(now.directory, now.entries, now.bytes / 2^20, now.limit / 2^20))
+end
+
 local function run_script(settings)
+  if settings.cache then return manage_cache(settings.cache) end
   local chunk, name, is_bcc = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
@@ -158,10 +176,12 @@ local function run_quick_probes()
   quick.show_all()
 end
 
----@param settings table {code?, script?, args, duration?, json, csv, verbose, dry_run}
+---@param settings table {code?, script?, args, duration?, json, csv, verbose, dry_run,
+---                       no_cache, cache?: "clear"|"stats"}
 ---@return integer exit code
 return function(settings)
   for name, value in pairs(settings) do loop.settings[name] = value end
+  compiler.use_cache = not settings.no_cache
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
   if ok and settings.code then
@@ -171,6 +191,7 @@ return function(settings)
     ok, err = xpcall(object.verify_rest, errors.with_traceback)
   end
   local code = 0
-  if not ok and err ~= loop.ENDED then code = report(err, settings.verbose) end
+  local ended = err == loop.ENDED or errors.is(err) and err.code == "interrupted"
+  if not ok and not ended then code = report(err, settings.verbose) end
   return shut_down(code)
 end

@@ -41,9 +41,9 @@ end
 
 local function compile(request)
   if request.kind == "object" then return request.text end
-  return (compiler.compile { text = render.text(request), name = request.file,
-                             directory = request.directory, flags = request.flags,
-                             dialect = request.dialect })
+  return compiler.compile { text = render.text(request), name = request.file,
+                            directory = request.directory, flags = request.flags,
+                            dialect = request.dialect }
 end
 
 --- Compiles (where it is source) and opens; the kernel is not touched.

@@ -27,12 +27,14 @@ const char* to_string(Code code) {
     case Code::not_permitted: return "not_permitted";
     case Code::not_supported: return "not_supported";
     case Code::io: return "io";
+    case Code::interrupted: return "interrupted";
     case Code::internal: return "internal";
   }
   return "unknown";
 }
 
 int exit_code(const Error& error) {
+  if (error.code == Code::interrupted) return 0;
   if (error.stage == Stage::usage) return 2;
   if (error.code == Code::not_permitted) return 3;
   if (error.code == Code::not_supported) return 4;

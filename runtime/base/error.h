@@ -18,6 +18,7 @@ enum class Code {
   not_permitted,  ///< a privilege is missing
   not_supported,  ///< this kernel or machine cannot do it
   io,             ///< a system call failed
+  interrupted,    ///< the user ended it (Ctrl-C)
   internal,       ///< a defect of ours
 };
 
@@ -45,8 +46,8 @@ struct Error {
 const char* to_string(Stage stage);
 const char* to_string(Code code);
 
-/// Exit code of the program for an uncaught error: 1 script, compile or load error, 2
-/// usage, 3 not permitted, 4 not supported.
+/// Exit code of the program for an uncaught error: 0 interrupted, 1 script, compile or
+/// load error, 2 usage, 3 not permitted, 4 not supported.
 int exit_code(const Error& error);
 
 /// The text of an errno value, with its name: "EPERM (Operation not permitted)".

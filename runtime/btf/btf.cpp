@@ -142,7 +142,7 @@ std::uint32_t Btf::byte_size(TypeId id) const {
 }
 
 TypeId Btf::target(TypeId id) const {
-  return words(id)[2];
+  return known(words(id)[2]);
 }
 
 Integer Btf::integer(TypeId id) const {
@@ -156,7 +156,7 @@ Integer Btf::integer(TypeId id) const {
 
 Array Btf::array(TypeId id) const {
   const std::uint32_t* record = words(id) + kRecordHeaderWords;
-  return {.element = record[0], .count = record[2]};
+  return {.element = known(record[0]), .count = record[2]};
 }
 
 std::uint32_t Btf::count(TypeId id) const {
@@ -166,9 +166,9 @@ std::uint32_t Btf::count(TypeId id) const {
 Member Btf::member(TypeId id, std::uint32_t index) const {
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 3;
   if (!kind_flag(id))
-    return {.name = string(record[0]), .type = record[1], .bit_offset = record[2]};
+    return {.name = string(record[0]), .type = known(record[1]), .bit_offset = record[2]};
   return {.name = string(record[0]),
-          .type = record[1],
+          .type = known(record[1]),
           .bit_offset = BTF_MEMBER_BIT_OFFSET(record[2]),
           .bit_size = BTF_MEMBER_BITFIELD_SIZE(record[2])};
 }
@@ -197,12 +197,12 @@ bool Btf::is_signed_enumeration(TypeId id) const {
 
 Parameter Btf::parameter(TypeId id, std::uint32_t index) const {
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 2;
-  return {.name = string(record[0]), .type = record[1]};
+  return {.name = string(record[0]), .type = known(record[1])};
 }
 
 SectionVariable Btf::section_variable(TypeId id, std::uint32_t index) const {
   const std::uint32_t* record = words(id) + kRecordHeaderWords + index * 3;
-  return {.variable = record[0], .offset = record[1], .size = record[2]};
+  return {.variable = known(record[0]), .offset = record[1], .size = record[2]};
 }
 
 std::int32_t Btf::tag_component(TypeId id) const {

@@ -121,6 +121,10 @@ class Btf {
   std::uint32_t linkage(
       TypeId id) const;  ///< function, variable: 0 static, 1 global, 2 extern
 
+  /// The words of a type's record where they lie in the bytes: struct btf_type and what
+  /// follows it.
+  const std::uint32_t* record(TypeId id) const { return words(id); }
+
   /// Follows typedefs, qualifiers and type tags.
   TypeId resolve(TypeId id) const;
   /// Size in bytes of any complete type; nullopt for void, functions and forwards.
@@ -131,6 +135,8 @@ class Btf {
  private:
   Btf() = default;
   const std::uint32_t* words(TypeId id) const;
+  /// A file may name any number: one that is no type's is void.
+  TypeId known(TypeId id) const { return id < type_count() ? id : 0; }
   std::string_view string(std::uint32_t offset) const;
 
   const Btf* base_ = nullptr;

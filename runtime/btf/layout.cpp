@@ -18,7 +18,10 @@ class Builder {
     const std::size_t place = types_.size();
     places_[id] = place;
     types_.emplace_back();
+    if (depth_ == kDeepest) return place;  // opaque
+    depth_++;
     LayoutType made = make(id);  // adds what is inside, so types_ may move meanwhile
+    depth_--;
     types_[place] = std::move(made);
     return place;
   }
@@ -71,7 +74,11 @@ class Builder {
     return type;
   }
 
+  /// Types inside types inside ...: more than this only a hostile file has.
+  static constexpr int kDeepest = 200;
+
   const Btf& btf_;
+  int depth_ = 0;
   std::vector<LayoutType> types_;
   std::unordered_map<TypeId, std::size_t> places_;
 };

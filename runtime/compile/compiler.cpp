@@ -43,6 +43,16 @@ std::vector<std::string> lines(std::string_view text) {
   return out;
 }
 
+/// "digest path" of each line.
+std::vector<SourceFile> source_files(std::string_view text) {
+  std::vector<SourceFile> out;
+  for (const std::string& line : lines(text)) {
+    const std::size_t space = std::min(line.find(' '), line.size() - 1);
+    out.push_back({.path = line.substr(space + 1), .digest = line.substr(0, space)});
+  }
+  return out;
+}
+
 Result<Output> decode_reply(std::string_view bytes) {
   Reader reader(bytes);
   const auto status = static_cast<ebl_compile_status>(reader.number());
@@ -55,6 +65,7 @@ Result<Output> decode_reply(std::string_view bytes) {
   error.location.line = static_cast<int>(reader.number());
   error.location.column = static_cast<int>(reader.number());
   const std::string_view files = reader.text();
+  const std::string_view missing = reader.text();
   if (!reader.ok()) return failure(Code::internal, "the compiler's reply is cut short");
   if (status != EBL_COMPILE_OK) {
     if (status == EBL_COMPILE_NO_BTF) error.code = Code::not_supported;
@@ -64,10 +75,13 @@ Result<Output> decode_reply(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::byte*>(object.data());
   return Output{.object = {data, data + object.size()},
                 .warnings = std::move(diagnostics),
-                .files = lines(files)};
+                .files = source_files(files),
+                .missing = lines(missing)};
 }
 
-Result<std::string> encode_request(const Request& request) {
+}  // namespace
+
+Result<std::string> encode(const Request& request) {
   Result<Flags> flags = parse_flags(request.flags);
   if (!flags) return flags.take_error();
   std::vector<std::string> directories = std::move(flags->directories);
@@ -90,8 +104,6 @@ Result<std::string> encode_request(const Request& request) {
   return std::string(writer.bytes());
 }
 
-}  // namespace
-
 struct Compiler::Server {
   Options options;
   pid_t process = -1;
@@ -105,8 +117,9 @@ struct Compiler::Server {
   void stop();
   bool running() const { return process > 0; }
 
-  /// One exchange; nullopt when the server has died.
+  /// One exchange; nullopt when the server has died or the user has had enough.
   std::optional<Verdict> exchange(const Ticket& ticket);
+  bool interrupted() const;
 };
 
 Result<void> Compiler::Server::start() {
@@ -156,15 +169,21 @@ std::optional<Verdict> Compiler::Server::exchange(const Ticket& ticket) {
   const int patience =
       static_cast<int>(options.time_limit_seconds * kWallClockFactor) * 1000 +
       kGraceMilliseconds;
-  pollfd ready{.fd = socket.get(), .events = POLLIN, .revents = 0};
+  pollfd ready[] = {{.fd = socket.get(), .events = POLLIN, .revents = 0},
+                    {.fd = options.interrupt_fd, .events = POLLIN, .revents = 0}};
   int count;
-  do count = ::poll(&ready, 1, patience);
+  do count = ::poll(ready, std::size(ready), patience);
   while (count < 0 && errno == EINTR);
   Verdict verdict;
-  if (count != 1 ||
+  if (count < 1 || !ready[0].revents ||
       ::recv(socket.get(), &verdict, sizeof(verdict), 0) != ssize_t{sizeof(verdict)})
     return std::nullopt;
   return verdict;
+}
+
+bool Compiler::Server::interrupted() const {
+  pollfd ready{.fd = options.interrupt_fd, .events = POLLIN, .revents = 0};
+  return ::poll(&ready, 1, 0) > 0;
 }
 
 Compiler::Compiler(std::unique_ptr<Server> server) : server_(std::move(server)) {}
@@ -225,7 +244,7 @@ Result<Output> conclude(const Verdict& verdict, int reply, const Options& option
 }  // namespace
 
 Result<Output> Compiler::compile(const Request& request) {
-  Result<std::string> encoded = encode_request(request);
+  Result<std::string> encoded = encode(request);
   if (!encoded) return encoded.take_error();
   for (int attempt = 0; attempt < 2; attempt++) {
     if (!server_->running())
@@ -238,6 +257,8 @@ Result<Output> Compiler::compile(const Request& request) {
     if (const std::optional<Verdict> verdict = server_->exchange(ticket))
       return conclude(*verdict, ticket.reply.get(), server_->options);
     server_->stop();
+    if (server_->interrupted())
+      return failure(Code::interrupted, "the compile was interrupted");
   }
   return failure(Code::internal, "the compile server died twice",
                  "something kills it: look for the out-of-memory killer in dmesg");

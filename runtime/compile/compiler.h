@@ -27,6 +27,7 @@ struct Options {
   std::string btf_path;                   ///< the kernel's BTF (btf::kernel_btf_path())
   std::uint32_t time_limit_seconds = 10;  ///< of processor time, for one compile
   std::uint64_t memory_limit_bytes = 2ull << 30;  ///< of one compile
+  int interrupt_fd = -1;  ///< when it becomes readable, a compile ends; not owned
 };
 
 struct Request {
@@ -39,12 +40,25 @@ struct Request {
       flags;  ///< the user's: those of compile/flags.h; others are refused
 };
 
+/// A file as the compiler found it.
+struct SourceFile {
+  std::string path;    ///< absolute
+  std::string digest;  ///< XXH3-128 of its content, 32 hexadecimal digits
+};
+
 struct Output {
   std::vector<std::byte> object;  ///< a BPF ELF file with BTF
   std::string warnings;           ///< clang's text, empty when there is none
-  std::vector<std::string>
-      files;  ///< absolute paths of the files that #include read from disk
+  /// The files that the object stands on: those that #include read from disk, and the BTF
+  /// of kernel modules.
+  std::vector<SourceFile> files;
+  /// Absolute paths that #include looked for in vain.
+  std::vector<std::string> missing;
 };
+
+/// Everything of a request that decides its result, as bytes: the text, its name, the
+/// checked flags and the directories. Fails where compile() would: a flag is refused.
+Result<std::string> encode(const Request& request);
 
 class Compiler {
  public:
@@ -64,7 +78,8 @@ class Compiler {
   /// 20 errors. Missing BTF is Code::not_supported, and only when the text needs a kernel
   /// type. A refused flag is Code::invalid. A compile that is out of time or memory is
   /// Code::compile, a crash of clang Code::internal; the server lives on. Where the
-  /// server itself has died, a new one is started, once.
+  /// server itself has died, a new one is started, once. Code::interrupted: interrupt_fd
+  /// became readable, and the server is gone.
   Result<Output> compile(const Request& request);
 
  private:

@@ -57,7 +57,8 @@ struct ebl_compile_result {
   const char* file;         ///< may be empty
   unsigned line;
   unsigned column;
-  const char* files_read;  ///< paths of files that #include read from disk, one a line
+  const char* files_read;     ///< those that it stands on: "digest path", one a line
+  const char* files_missing;  ///< paths that #include looked for in vain, one a line
 };
 
 uint32_t ebl_compiler_abi(void);

@@ -61,6 +61,7 @@ void write_reply(int fd, const ebl_compile_result& result) {
   writer.number(result.line);
   writer.number(result.column);
   writer.text(result.files_read);
+  writer.text(result.files_missing);
   if (!write_all(fd, writer.bytes())) ::_exit(kBroken);
 }
 

@@ -8,11 +8,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/fields.h"
+#include "base/file.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -39,37 +39,8 @@ struct Ticket {
   UniqueFd reply;
 };
 
-/// Builds the bytes of a request or a reply.
-class Writer {
- public:
-  void number(std::uint64_t value);
-  void text(std::string_view value);
-  void texts(std::span<const std::string> values);
-  std::string_view bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
-/// Reads them back. A field that is not there reads as zero or empty, and ok() turns
-/// false.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-  std::uint64_t number();
-  std::string_view text();
-  std::vector<std::string> texts();
-  bool ok() const { return ok_; }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
 /// An anonymous file with `bytes` in it.
 Result<UniqueFd> memory_file(const char* name, std::string_view bytes = {});
-/// False with errno set where not everything could be written.
-bool write_all(int fd, std::string_view bytes);
 /// The whole file from its start, or an error.
 Result<std::string> read_all(int fd);
 

@@ -5,10 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "base/mounts.h"
 #include "btf/btf.h"
 #include "compile/compiler.h"
+#include "events/signals.h"
 #include "host/bindings.h"
+#include "host/compile_cache.h"
 #include "host/lua_value.h"
 
 namespace ebl::host {
@@ -47,36 +48,32 @@ int compiler_start(lua_State* lua) {
   Result<compile::Compiler> compiler =
       compile::Compiler::start({.library = places.compiler,
                                 .btf_path = btf::kernel_btf_path(),
-                                .time_limit_seconds = *limit});
+                                .time_limit_seconds = *limit,
+                                .interrupt_fd = events::signal_fd()});
   if (!compiler) return fail(lua, compiler.error());
   CompilerBox::push(lua, std::move(*compiler), kCompiler);
   return 1;
 }
 
-/// compiler:compile{text=, name=, directory=, dialect=, flags=} -> object bytes, warnings
-/// | nil, err
+/// compiler:compile{text=, name=, directory=, dialect=, flags=} [, cache] -> object
+/// bytes, warnings, why the cache could not keep it or nil | nil, err
 int compiler_compile(lua_State* lua) {
   compile::Compiler& compiler = CompilerBox::open(lua, 1, kCompiler);
   luaL_checktype(lua, 2, LUA_TTABLE);
-  compile::Request request{.text = string_field(lua, 2, "text"),
-                           .name = string_field(lua, 2, "name"),
-                           .directory = string_field(lua, 2, "directory"),
-                           .dialect = string_field(lua, 2, "dialect"),
-                           .tracefs = {}};
-  // The records of tracepoints are described there, and the compiler cannot mount it.
-  if (request.text.find("tracepoint__") != std::string::npos ||
-      request.text.find("TRACEPOINT_PROBE") != std::string::npos)
-    if (Result<std::string> tracefs = ensure_mounted("tracefs", "/sys/kernel/tracing"))
-      request.tracefs = *tracefs;
-  lua_getfield(lua, 2, "flags");
-  request.flags = strings_at(lua, lua_gettop(lua));
-  lua_pop(lua, 1);
+  const CacheBox::Value* cache =
+      lua_isnoneornil(lua, 3) ? nullptr : &CacheBox::open(lua, 3, kCache);
+  const compile::Request request = request_at(lua, 2);
   Result<compile::Output> output = compiler.compile(request);
   if (!output) return fail(lua, output.error());
-  push(lua,
-       {reinterpret_cast<const char*>(output->object.data()), output->object.size()});
+  const std::string_view object(reinterpret_cast<const char*>(output->object.data()),
+                                output->object.size());
+  push(lua, object);
   push(lua, output->warnings);
-  return 2;
+  if (!cache) return 2;
+  const Result<void> kept = cache->store(request, *output);
+  if (kept) return 2;
+  push_error(lua, kept.error());
+  return 3;
 }
 
 int compiler_close(lua_State* lua) {

@@ -48,6 +48,7 @@ void set_flag(lua_State* lua, const char* name, bool value);
 /// destroy the T, and both may be called again.
 template <typename T>
 struct Box {
+  using Value = T;
   T* value;
 
   static void push(lua_State* lua, T value, const char* name) {

@@ -97,6 +97,8 @@ void push_settings(lua_State* lua, const Settings& settings) {
   set_flag(lua, "csv", settings.csv);
   set_flag(lua, "verbose", settings.verbose);
   set_flag(lua, "dry_run", settings.dry_run);
+  set_flag(lua, "no_cache", settings.no_cache);
+  if (!settings.cache.empty()) set_field(lua, "cache", settings.cache);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {
@@ -170,6 +172,7 @@ int open_host(lua_State* lua) {
   lua_newtable(lua);
   luaL_register(lua, nullptr, kFunctions);
   register_binaries(lua);
+  register_cache(lua);
   register_compiler(lua);
   register_object(lua);
   register_link(lua);

@@ -20,6 +20,8 @@ struct Settings {
   bool json = false;
   bool csv = false;
   bool verbose = false;
+  bool no_cache = false;
+  std::string cache;     ///< --cache: "clear" or "stats"
   bool dry_run = false;  ///< compile and verify, attach nothing
 };
 

@@ -154,11 +154,25 @@ describe("during a compile", function()
   local wait_for_them = "; for k in $K; do gone $k || echo left; done; "
     .. "echo over $(echo $K | wc -w)"
 
-  it("a second Ctrl-C ends the program and its compiler", function()
-    local twice = children .. "kill -INT $P; sleep 0.2; kill -INT $P" .. wait_for_them
-    local result = run_and(compile, twice)
+  local interrupt = children .. "SECONDS=0; kill -INT $P" .. wait_for_them
+    .. "; gone $P; [ $SECONDS -le 2 ] || echo late"
+
+  it("Ctrl-C ends it at once, the compiler and the program", function()
+    local result = run_and(compile, interrupt)
     expect.equal(result.out, "over 1\n")
-    expect.equal(result.code, 130)
+    expect.equal(result.err, "ready\n")
+    expect.equal(result.code, 0)
+  end)
+
+  it("Ctrl-C reaches a script that catches errors twice", function()
+    local result = run_and(SLOW_C .. READY .. [[
+      local _, err = pcall(bpf.load, { source = table.concat(lines) })
+      print(err.code, err)
+      print(bpf.run())
+    ]], interrupt)
+    expect.equal(result.out, "over 1\n"
+                 .. "interrupted\tthe compile was interrupted\ninterrupt\n")
+    expect.equal(result.code, 0)
   end)
 
   it("SIGKILL leaves no process", function()

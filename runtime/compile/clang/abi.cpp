@@ -26,6 +26,7 @@ namespace {
 struct Kept {
   ebl::compile::CompilationOutput output;
   std::string files;
+  std::string missing;
 };
 
 ebl_compile_request* failing_request(const ebl_compile_request* set = nullptr) {
@@ -80,9 +81,12 @@ ebl_compile_result ebl_compiler_compile(ebl_compiler* compiler,
            .tracefs = request->tracefs,
            .arguments = strings(request->arguments, request->argument_count),
            .directories = strings(request->directories, request->directory_count)}),
-      .files = {}};
+      .files = {},
+      .missing = {}};
   const ebl::compile::CompilationOutput& output = kept->output;
-  for (const std::string& path : output.files_read) kept->files += path + "\n";
+  for (const ebl::compile::ReadFile& file : output.files_read)
+    kept->files += file.digest + " " + file.path + "\n";
+  for (const std::string& path : output.files_missing) kept->missing += path + "\n";
   return {
       .status = output.ok          ? EBL_COMPILE_OK
                 : output.needs_btf ? EBL_COMPILE_NO_BTF
@@ -96,5 +100,6 @@ ebl_compile_result ebl_compiler_compile(ebl_compiler* compiler,
       .line = static_cast<unsigned>(output.location.line),
       .column = static_cast<unsigned>(output.location.column),
       .files_read = kept->files.c_str(),
+      .files_missing = kept->missing.c_str(),
   };
 }

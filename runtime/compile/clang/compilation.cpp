@@ -11,6 +11,7 @@
 #include "compile/clang/invocation.h"
 #include "compile/clang/name_advice.h"
 #include "compile/clang/name_scan.h"
+#include "compile/clang/section_offsets.h"
 #include "compile/clang/source_lines.h"
 #include "compile/clang/tracepoint_formats.h"
 
@@ -113,15 +114,20 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
   Diagnostics diagnostics(options.getDiagnosticOpts(), locals);
   auto files =
       llvm::makeIntrusiveRefCnt<SourceFileSystem>(input.directories, dialect, words);
-  files->serve_tracepoints(tracepoint_records_in(input.tracefs, tracepoints, own_tags));
+  TracepointRecords records = tracepoint_records_in(input.tracefs, tracepoints, own_tags);
+  files->serve_tracepoints(std::move(records.text));
   Session session(options, input, files, diagnostics);
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
   auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
   CodeGeneration action(source, dialect, locals);
   out.ok = instance.ExecuteAction(action) && !diagnostics.has_error();
+  if (out.ok) fill_section_offsets(out.object);
   out.diagnostics = diagnostics.text();
   out.files_read = files->files_read();
+  out.files_read.merge(records.files);
+  out.files_read.insert(kernel.modules_used().begin(), kernel.modules_used().end());
+  out.files_missing = files->files_missing();
   if (!out.ok) explain(out, diagnostics, kernel, *source, traits);
   has_generated = action.has_generated();
   return out;

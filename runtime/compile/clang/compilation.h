@@ -31,7 +31,8 @@ struct CompilationOutput {
   std::string message;
   std::string hint;
   Location location;
-  std::set<std::string> files_read;
+  std::set<ReadFile> files_read;        ///< by #include, and the BTF of modules
+  std::set<std::string> files_missing;  ///< looked for by #include
 };
 
 /// Once in a process: LLVM 19's BPF back end keeps state (compiler_abi.h).

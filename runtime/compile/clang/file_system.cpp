@@ -99,7 +99,11 @@ llvm::ErrorOr<vfs::Status> SourceFileSystem::status(const llvm::Twine& twine) {
     return status_of(path, memory_id(path), 0, llvm::sys::fs::file_type::directory_file);
   }
   const llvm::ErrorOr<UniqueFd> fd = open_allowed(path, O_PATH);
-  if (!fd) return fd.getError();
+  if (!fd) {
+    if (path.starts_with("/") && fd.getError().value() == ENOENT)
+      files_missing_.insert(std::filesystem::path(path).lexically_normal().string());
+    return fd.getError();
+  }
   struct stat status{};
   if (::fstat(fd->get(), &status) != 0) return error_of(errno);
   const llvm::sys::fs::UniqueID id(status.st_dev, status.st_ino);
@@ -132,7 +136,7 @@ llvm::ErrorOr<std::unique_ptr<vfs::File>> SourceFileSystem::openFileForRead(
     filled += static_cast<std::size_t>(got);
   }
   text.resize(filled);
-  files_read_.insert(std::filesystem::path(path).lexically_normal().string());
+  files_read_.emplace(std::filesystem::path(path).lexically_normal().string(), text);
   return std::make_unique<MemoryFile>(*status, std::move(text));
 }
 

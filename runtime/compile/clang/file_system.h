@@ -21,6 +21,7 @@
 
 #include "base/unique_fd.h"
 #include "compile/clang/dialect.h"
+#include "compile/clang/read_file.h"
 
 namespace ebl::compile {
 
@@ -32,8 +33,11 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
   SourceFileSystem(std::span<const std::string> directories, Dialect dialect,
                    const llvm::StringSet<>* words);
 
-  /// Absolute paths of what was read from disk.
-  const std::set<std::string>& files_read() const { return files_read_; }
+  /// What was read from disk.
+  const std::set<ReadFile>& files_read() const { return files_read_; }
+  /// Absolute paths that #include looked for in vain: with one of them the text might
+  /// mean something else.
+  const std::set<std::string>& files_missing() const { return files_missing_; }
 
   /// The text of <ebl/tracepoints.h>; empty by default.
   void serve_tracepoints(std::string text) { tracepoints_ = std::move(text); }
@@ -57,7 +61,8 @@ class SourceFileSystem : public llvm::vfs::FileSystem {
   llvm::ErrorOr<UniqueFd> open_allowed(const std::string& path, unsigned flags);
 
   std::vector<Root> roots_;
-  std::set<std::string> files_read_;
+  std::set<ReadFile> files_read_;
+  std::set<std::string> files_missing_;
   Dialect dialect_;
   const llvm::StringSet<>* words_;
   std::string tracepoints_;

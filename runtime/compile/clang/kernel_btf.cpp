@@ -53,9 +53,9 @@ KernelBtf::KernelBtf(const std::string& path) {
   }
   units_.push_back(std::make_unique<BtfUnit>(std::move(*kernel)));
   const std::filesystem::path file(path);
+  folder_ = file.parent_path();
   if (file.filename() == "vmlinux")
-    directory_.reset(
-        ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    directory_.reset(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 void KernelBtf::read_modules() {
@@ -65,8 +65,12 @@ void KernelBtf::read_modules() {
     if (name == "vmlinux" || name[0] == '.') continue;
     std::vector<std::byte> bytes = read_beneath(directory_.get(), name.c_str());
     if (bytes.empty()) continue;
+    ReadFile file(folder_ / name,
+                  {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     Result<btf::Btf> module = btf::Btf::from_bytes(std::move(bytes), &units_[0]->btf);
-    if (module) units_.push_back(std::make_unique<BtfUnit>(std::move(*module)));
+    if (!module) continue;
+    units_.push_back(std::make_unique<BtfUnit>(std::move(*module)));
+    modules_.push_back(std::move(file));
   }
 }
 
@@ -75,7 +79,10 @@ std::optional<UnitName> KernelBtf::find(NameSort sort, std::string_view name) {
   if (const auto named = units_[0]->index.find(sort, name)) return UnitName{0, *named};
   if (!modules_read_) read_modules();
   for (std::size_t i = 1; i < units_.size(); i++)
-    if (const auto named = units_[i]->index.find(sort, name)) return UnitName{i, *named};
+    if (const auto named = units_[i]->index.find(sort, name)) {
+      modules_used_.insert(modules_[i - 1]);
+      return UnitName{i, *named};
+    }
   return std::nullopt;
 }
 

@@ -1,13 +1,17 @@
 // KernelBtf: the BTF of the kernel and, when a name is not there, of its modules.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "btf/btf.h"
 #include "compile/clang/btf_index.h"
+#include "compile/clang/read_file.h"
 
 namespace ebl::compile {
 
@@ -44,11 +48,16 @@ class KernelBtf {
 
   const BtfUnit& unit(std::size_t number) const { return *units_[number]; }
   std::size_t unit_count() const { return units_.size(); }
+  /// The BTF of those modules in which a name was found.
+  const std::set<ReadFile>& modules_used() const { return modules_used_; }
 
  private:
   void read_modules();
 
   std::vector<std::unique_ptr<BtfUnit>> units_;
+  std::vector<ReadFile> modules_;  // of units_ from 1
+  std::set<ReadFile> modules_used_;
+  std::filesystem::path folder_;
   std::optional<Error> problem_;
   UniqueFd directory_;  // opened early: children that compile may not call open(2)
   bool modules_read_ = false;

@@ -5,6 +5,7 @@
 #include <llvm/ADT/StringExtras.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <optional>
 
 #include <cerrno>
 
@@ -131,29 +132,35 @@ std::string tracepoint_record(llvm::StringRef tag, llvm::StringRef format) {
   return out + "} __attribute__((packed, aligned(8)));\n";
 }
 
-std::optional<std::string> tracepoint_record_in(const std::string& tracefs,
-                                                llvm::StringRef tag) {
+namespace {
+
+/// Adds the record of `tag` to `out`.
+void add_record(const std::string& tracefs, llvm::StringRef tag, TracepointRecords& out) {
   llvm::StringRef names = tag;
   const auto is_word = [](char c) { return llvm::isAlnum(c) || c == '_'; };
-  if (tracefs.empty() || !names.consume_front(kTracepointTag)) return std::nullopt;
-  if (!llvm::all_of(names, is_word)) return std::nullopt;
+  if (tracefs.empty() || !names.consume_front(kTracepointTag)) return;
+  if (!llvm::all_of(names, is_word)) return;
   // The name of a category may have the separator in it.
   for (std::size_t at = names.find("__", 1); at != llvm::StringRef::npos;
        at = names.find("__", at + 1)) {
     const std::string path = tracefs + "/events/" + names.substr(0, at).str() + "/" +
                              names.substr(at + 2).str() + "/format";
-    if (const std::optional<std::string> format = read_file(path))
-      return tracepoint_record(tag, *format);
+    const std::optional<std::string> format = read_file(path);
+    if (!format) continue;
+    out.text += tracepoint_record(tag, *format);
+    out.files.emplace(path, *format);
+    return;
   }
-  return std::nullopt;
 }
 
-std::string tracepoint_records_in(const std::string& tracefs,
-                                  const std::set<std::string>& tags,
-                                  const llvm::StringSet<>& own) {
-  std::string out;
+}  // namespace
+
+TracepointRecords tracepoint_records_in(const std::string& tracefs,
+                                        const std::set<std::string>& tags,
+                                        const llvm::StringSet<>& own) {
+  TracepointRecords out;
   for (const std::string& tag : tags)
-    if (!own.contains(tag)) out += tracepoint_record_in(tracefs, tag).value_or("");
+    if (!own.contains(tag)) add_record(tracefs, tag, out);
   return out;
 }
 

@@ -12,9 +12,10 @@
 
 #include <llvm/ADT/StringSet.h>
 
-#include <optional>
 #include <set>
 #include <string>
+
+#include "compile/clang/read_file.h"
 
 namespace ebl::compile {
 
@@ -25,14 +26,17 @@ inline constexpr llvm::StringRef kTracepointTag = "tracepoint__";
 /// empty record.
 std::string tracepoint_record(llvm::StringRef tag, llvm::StringRef format);
 
-/// The same from below `tracefs`, where that is mounted; nullopt where it has no such
-/// event or cannot be read. `tag` is "tracepoint__CATEGORY__EVENT".
-std::optional<std::string> tracepoint_record_in(const std::string& tracefs,
-                                                llvm::StringRef tag);
+/// Definitions of records, and the files that they were made from.
+struct TracepointRecords {
+  std::string text;
+  std::set<ReadFile> files;
+};
 
-/// The definitions of all of `tags` that `own`, what the text itself defines, lacks.
-std::string tracepoint_records_in(const std::string& tracefs,
-                                  const std::set<std::string>& tags,
-                                  const llvm::StringSet<>& own);
+/// The definitions of all of `tags` ("tracepoint__CATEGORY__EVENT") that `own`, what the
+/// text itself defines, lacks, from below `tracefs`, where that is mounted. An event that
+/// is not there, or cannot be read, gets none.
+TracepointRecords tracepoint_records_in(const std::string& tracefs,
+                                        const std::set<std::string>& tags,
+                                        const llvm::StringSet<>& own);
 
 }  // namespace ebl::compile

@@ -10,7 +10,9 @@
 namespace ebl::compile {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -43,9 +45,21 @@ class Includes : public testing::Test {
 TEST_F(Includes, FilesOfTheScriptsDirectory) {
   Result<Output> output = with("\"sub/deep.h\"", "struct mine m = {BESIDE};");
   ASSERT_TRUE(output.ok()) << output.error().detail;
-  EXPECT_THAT(output->files,
-              ElementsAre((root_ / "mine.h").string(), (root_ / "sub/beside.h").string(),
-                          (root_ / "sub/deep.h").string()));
+  // The digest of "#define BESIDE 3\n", as xxhsum -H2 prints it.
+  const std::string digest = "e1666a13ce1fc2a636a7cee3788ee8c4";
+  EXPECT_THAT(
+      output->files,
+      ElementsAre(Field(&SourceFile::path, (root_ / "mine.h").string()),
+                  AllOf(Field(&SourceFile::path, (root_ / "sub/beside.h").string()),
+                        Field(&SourceFile::digest, digest)),
+                  Field(&SourceFile::path, (root_ / "sub/deep.h").string())));
+}
+
+TEST_F(Includes, NamesWhatItLookedForInVain) {
+  Result<Output> output = compile("#include \"beside.h\"\nint x = BESIDE;",
+                                  {"-I", (root_ / "sub").string()}, root_);
+  ASSERT_TRUE(output.ok()) << output.error().detail;
+  EXPECT_THAT(output->missing, ElementsAre((root_ / "beside.h").string()));
 }
 
 TEST_F(Includes, DirectoriesOfFlags) {
