@@ -102,7 +102,7 @@ obj.maps.events:each(function(e)
   if e.comm ~= "" then row.pid, row.comm = e.pid, e.comm end
   if args.time then row.time = bpf.time(e.ts) end
   if DIRECTIONS[e.direction] == "DROP" then
-    row.reason = reasons[e.reason] or tostring(e.reason)
+    row.reason = reasons[e.reason] or e.reason > 0 and tostring(e.reason) or nil
     row.stack = frames_of(e)
   end
   rows:row(row)

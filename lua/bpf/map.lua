@@ -22,6 +22,7 @@ local M = {}
 local Map = {}
 
 local ENOENT, EEXIST, E2BIG, EPERM, EINVAL, ENOSPC = 2, 17, 7, 1, 22, 28
+local ENOTSUPP = 524 -- of the kernel alone
 local FLAGS = { any = 0, noexist = 1, exist = 2 }
 local BUFFERS = { ringbuf = true, perf_event_array = true }
 local ARRAYS = { array = true, percpu_array = true }
@@ -87,7 +88,10 @@ local REASONS = {
   [ENOENT] = "no such key", [EEXIST] = "the key exists already",
   [EPERM] = "a privilege is missing", [ENOSPC] = "there is no room",
   [EINVAL] = "the kernel refuses this operation or value",
+  [ENOTSUPP] = "this kernel cannot do it with maps of this kind",
 }
+
+local CODES = { [EPERM] = "not_permitted", [ENOTSUPP] = "not_supported" }
 
 local function reason(self, number)
   if number == EPERM and frozen(self) then return "the map is frozen" end
@@ -102,7 +106,7 @@ end
 local function failed(self, operation, number)
   return errors.new {
     stage = "read",
-    code = number == EPERM and not frozen(self) and "not_permitted" or "io",
+    code = not (number == EPERM and frozen(self)) and CODES[number] or "io",
     message = ("map '%s': %s failed: %s (errno %d)")
       :format(self.name, operation, reason(self, number), number),
     errno = number,

@@ -42,6 +42,8 @@ int exit_code(const Error& error) {
 }
 
 std::string errno_text(int error_number) {
+  constexpr int kNotSupportedInKernel = 524;  // no errno of C's, but bpf(2) returns it
+  if (error_number == kNotSupportedInKernel) return "ENOTSUPP (Not supported)";
   const char* name = strerrorname_np(error_number);
   std::string text = strerrordesc_np(error_number) ? strerrordesc_np(error_number) : "";
   if (!name) return "error " + std::to_string(error_number);

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local bpf = require "bpf"
 local harness = require "harness"
+local kernel = require "kernel"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
@@ -195,7 +196,12 @@ describe("maps", function()
     maps.full[2] = { v = 2 }
     expect.error("full", function() maps.full[3] = { v = 3 } end)
     expect.equal({ maps.full:delete(2), maps.full:delete(2) }, { true, false })
-    expect.equal(maps.full:lookup_and_delete(1).v, 1)
+  end)
+
+  it("look up and delete in one step", function()
+    maps.full[1] = { v = 1 }
+    local taken = kernel.try(maps.full.lookup_and_delete, maps.full, 1)
+    expect.equal(taken.v, 1)
     expect.equal(maps.full[1], nil)
   end)
 

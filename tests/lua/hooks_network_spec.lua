@@ -216,6 +216,7 @@ local NETFILTER = [[
 
 describe("netfilter", function()
   it("drops one port and lets the others pass", function()
+    kernel.needs_section "netfilter"
     net.in_namespace(nil, function()
       local obj = bpf.load { source = NETFILTER }
       local drop = obj.programs.drop
@@ -230,6 +231,7 @@ describe("netfilter", function()
   end)
 
   it("runs lower priorities first, and refuses one that is taken", function()
+    kernel.needs_section "netfilter"
     net.in_namespace(nil, function()
       local obj = bpf.load { source = NETFILTER }
       local p = obj.programs
@@ -246,6 +248,7 @@ describe("netfilter", function()
   end)
 
   it("sees fragments, and whole packets with defrag", function()
+    kernel.needs_section "netfilter"
     net.in_namespace("ip link set lo mtu 1500", function()
       local data = ("x"):rep(3000)
       for _, defrag in ipairs { false, true } do

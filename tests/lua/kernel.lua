@@ -1,4 +1,5 @@
 --- What specs of hooks share: skipping by the kernel's own words, and nothing else.
+local bpf = require "bpf"
 local harness = require "harness"
 local support = require "support"
 
@@ -40,21 +41,27 @@ function M.killed(chunk, alive, gone)
     ("echo $$ >%s/pid; exec %s -e %s >%s/out 2>%s/err </dev/null"):format(
       folder, support.quote(support.program), support.quote(chunk), folder, folder))))
   local ok, err = pcall(function()
-    for _ = 1, 1000 do
-      if read("out"):find "attached" or read("err") ~= "" then break end
-      support.sleep(0.02)
-    end
+    support.eventually(function()
+      return read("out"):find "attached" or read("err") ~= ""
+    end)
     if not read("out"):find "attached" then error("not attached: " .. read("err"), 0) end
     alive()
   end)
   support.sh("kill -9 " .. read("pid"))
   support.sh("rm -rf " .. folder)
   if not ok then error(err, 0) end
-  for _ = 1, 500 do
-    if gone() then return end
-    support.sleep(0.02)
-  end
-  error("something is left ten seconds after the SIGKILL", 2)
+  if not support.eventually(gone) then error("something is left after the SIGKILL", 2) end
+end
+
+--- Skips by the kernel's refusal of the smallest program of a section. For tests whose
+--- text names types that only kernels with that kind of program have.
+function M.needs_section(section)
+  local obj = bpf.load {
+    source = ("SEC(%q) int smallest(void *ctx) { return 1; }"):format(section),
+  }
+  local ok, err = pcall(M.try, obj.programs.smallest.load, obj.programs.smallest)
+  obj:close()
+  if not ok then error(err, 0) end
 end
 
 return M

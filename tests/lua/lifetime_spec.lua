@@ -52,7 +52,6 @@ describe("what is attached", function()
     local map = load():attach().maps.seen
     collect()
     call(5)
-    expect.equal(kernel_state.links("life_spec"), 1)
     local obj = map.owner
     expect.equal(obj.variables.calls, 5)
     obj:close()

@@ -38,6 +38,7 @@ TEST(Error, decides_the_exit_code) {
 
 TEST(Error, names_errno_values) {
   EXPECT_EQ(errno_text(EPERM), "EPERM (Operation not permitted)");
+  EXPECT_EQ(errno_text(524), "ENOTSUPP (Not supported)");
   EXPECT_EQ(errno_text(99999), "error 99999");
 }
 
