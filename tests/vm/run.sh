@@ -1,8 +1,9 @@
-# bash tests/vm/run.sh BUILD VERSION|all [CTEST ARGUMENTS]: the tests of a build tree on
-# Debian cloud kernels under qemu (machine.sh runs one). One machine prints a line for each
-# test. "all" prints what did not pass, two machines at a time, and writes docs/kernels.md
-# when every test ran. Exit code 1: a test failed or a machine did not answer; 77: a kernel
-# cannot be fetched, so nothing was tested on it, and nothing failed on the others.
+# bash tests/vm/run.sh BUILD VERSION[,VERSION...]|all [CTEST ARGUMENTS]: the tests of a build
+# tree on Debian cloud kernels under qemu (machine.sh runs one). One machine prints a line for
+# each test; several run two at a time and print what did not pass, then a line each. "all"
+# also writes docs/kernels.md when every test ran. Exit code 1: a test failed or a machine did
+# not answer; 77: a kernel cannot be fetched, so nothing was tested on it, and nothing failed
+# on the others.
 #   EBPF_LUA_VM_JOBS     machines at a time (2)
 #   EBPF_LUA_VM_TIMEOUT  seconds for one machine (1500)
 #   EBPF_LUA_VM_ACCEL    qemu's accelerator (tcg,tb-size=512)
@@ -10,11 +11,11 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$root/cmake/packages.sh"
 here=$root/tests/vm
-build=$(realpath -- "$1") version=$2
+build=$(realpath -- "$1") wanted=$2
 shift 2
-[[ $version == all ]] || exec bash "$here/machine.sh" "$build" "$version" "$@"
-
-versions=($(bash "$here/kernel.sh" --list))
+IFS=, read -ra versions <<<"$wanted"
+[[ $wanted != all ]] || mapfile -t versions < <(bash "$here/kernel.sh" --list)
+((${#versions[@]} > 1)) || exec bash "$here/machine.sh" "$build" "${versions[0]}" "$@"
 out=$root/build/vm
 mkdir -p -- "$out"
 declare -A code=() running=()   # exit code by version; version by process
@@ -51,7 +52,7 @@ for version in "${versions[@]}"; do
 done
 luajit "$root/tests/features.lua" check "$root" || worst=1
 # Part of the tests, or a machine that failed, would put half a truth into the table.
-if (($# == 0 && worst != 1)); then
+if [[ $wanted == all && $# == 0 && $worst != 1 ]]; then
   luajit "$root/tests/features.lua" table "$root" "$out" >"$out/kernels.md"
   mv -- "$out/kernels.md" "$root/docs/kernels.md"
   printf 'vm: docs/kernels.md is written\n'
