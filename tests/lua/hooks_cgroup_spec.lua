@@ -377,6 +377,7 @@ end)
 
 describe("cgroup unix", function()
   it("connect_unix: refuses connections to sockets of the file system", function()
+    kernel.needs_section "cgroup/connect_unix"
     with([[
       u64 seen;
       SEC("cgroup/connect_unix") int connect_unix(struct bpf_sock_addr *ctx)

@@ -23,7 +23,7 @@ trap 'kill "${!running[@]}" 2>/dev/null; exit 130' INT TERM HUP
 
 # Waits for one machine and shows what it has to say.
 finish_one() {
-  local process status=0
+  local process version status=0
   wait -n -p process "${!running[@]}" || status=$?
   version=${running[$process]}
   unset "running[$process]"

@@ -1,11 +1,14 @@
 #include "compile/clang/loss_counters.h"
 
+#include <llvm/ADT/SetVector.h>
 #include <llvm/BinaryFormat/Dwarf.h>
 #include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
+#include <llvm/Transforms/Scalar/JumpThreading.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
+#include <llvm/Transforms/Utils/Cloning.h>
 
 #include <cerrno>
 #include <optional>
@@ -104,13 +107,15 @@ class Counters {
           null, builder.CreateIsNotNull(builder.CreateAnd(flags, kStorageCreate)));
     }
     if (!type->isIntegerTy()) return nullptr;  // declared without a result
+    // Kernels before 6.4 return an int from map operations, and what lies in the upper
+    // half of the register is left from before.
+    llvm::Value* result = builder.CreateZExtOrTrunc(&call, builder.getInt32Ty());
     auto is = [&](int error) {
       return builder.CreateICmpEQ(
-          &call, llvm::ConstantInt::getSigned(type, -static_cast<std::int64_t>(error)));
+          result, llvm::ConstantInt::getSigned(builder.getInt32Ty(), -error));
     };
     if (loss == Loss::stack) return builder.CreateOr(is(EEXIST), is(ENOMEM));
-    llvm::Value* negative =
-        builder.CreateICmpSLT(&call, llvm::ConstantInt::getSigned(type, 0));
+    llvm::Value* negative = builder.CreateICmpSLT(result, builder.getInt32(0));
     if (loss == Loss::negative) return negative;
     return builder.CreateAnd(negative,
                              builder.CreateNot(builder.CreateOr(is(EEXIST), is(ENOENT))));
@@ -197,8 +202,40 @@ class Counters {
 
 }  // namespace
 
+namespace {
+
+bool reserves(const llvm::Function& function) {
+  for (const llvm::BasicBlock& block : function)
+    for (const llvm::Instruction& instruction : block)
+      if (const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction))
+        if (const Helper* helper = counted_helper(*call);
+            helper && helper->loss == Loss::null)
+          return true;
+  return false;
+}
+
+/// Puts static functions that return a record into their callers, where the program's own
+/// test of the record is.
+void inline_reserving_functions(llvm::Module& module) {
+  for (llvm::Function& function : llvm::make_early_inc_range(module)) {
+    if (!function.hasLocalLinkage() || !function.getReturnType()->isPointerTy() ||
+        !reserves(function))
+      continue;
+    for (llvm::User* user : llvm::make_early_inc_range(function.users()))
+      if (auto* call = llvm::dyn_cast<llvm::CallInst>(user);
+          call && call->getCalledFunction() == &function) {
+        llvm::InlineFunctionInfo info;
+        llvm::InlineFunction(*call, info);
+      }
+    if (function.use_empty()) function.eraseFromParent();
+  }
+}
+
+}  // namespace
+
 llvm::PreservedAnalyses LossCountersPass::run(llvm::Module& module,
-                                              llvm::ModuleAnalysisManager&) {
+                                              llvm::ModuleAnalysisManager& analyses) {
+  inline_reserving_functions(module);
   std::vector<std::pair<llvm::CallInst*, const Helper*>> calls;
   for (llvm::Function& function : module)
     for (llvm::BasicBlock& block : function)
@@ -207,7 +244,20 @@ llvm::PreservedAnalyses LossCountersPass::run(llvm::Module& module,
           if (const Helper* helper = counted_helper(*call))
             calls.emplace_back(call, helper);
   Counters counters(module);
-  for (const auto& [call, helper] : calls) counters.count(*call, *helper);
+  llvm::SetVector<llvm::Function*> changed;
+  for (const auto& [call, helper] : calls) {
+    counters.count(*call, *helper);
+    changed.insert(call->getFunction());
+  }
+  // The program tests the result as well. Verifiers before 6.6 or so forget between two
+  // tests that a record is not NULL, so that one test has to serve both.
+  auto& functions =
+      analyses.getResult<llvm::FunctionAnalysisManagerModuleProxy>(module).getManager();
+  for (llvm::Function* function : changed) {
+    functions.invalidate(*function, llvm::PreservedAnalyses::none());
+    llvm::JumpThreadingPass().run(*function, functions);
+    functions.invalidate(*function, llvm::PreservedAnalyses::none());
+  }
   return calls.empty() ? llvm::PreservedAnalyses::all() : llvm::PreservedAnalyses::none();
 }
 
