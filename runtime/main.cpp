@@ -44,6 +44,13 @@ std::string check_compile_limit(const std::string& text) {
   return "'" + text + "' is not a whole number of seconds from 1 to 3600";
 }
 
+/// Empty, or what is wrong: as CLI11 wants it.
+std::string check_dump(const std::string& text) {
+  for (const char* known : {"source", "ir", "asm", "btf", "verifier", "relocs"})
+    if (text == known) return {};
+  return "'" + text + "' is none of source, ir, asm, btf, verifier, relocs";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -73,6 +80,13 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("--dry-run", settings.dry_run,
                "Compile and have the kernel verify; attach nothing");
+  app.add_option("--dump", settings.dump,
+                 "Show of each object: source, ir, asm, btf, verifier or relocs; attach "
+                 "nothing")
+      ->type_name("WHAT")
+      ->check(check_dump);
+  app.add_option("-o", settings.output, "Write what --dump shows to FILE")
+      ->type_name("FILE");
   app.add_option("--compile-limit", compile_limit,
                  "Let a compile take SECONDS of processor time, not 10")
       ->type_name("SECONDS")
@@ -101,6 +115,9 @@ int main(int argc, char** argv) {
                 ebl::host::component_versions().c_str());
     return 0;
   }
+  if (!settings.output.empty() && settings.dump.empty())
+    return usage_error("-o goes with --dump");
+  if (!settings.dump.empty()) settings.dry_run = true;
   if (settings.json && settings.csv)
     return usage_error("--json and --csv exclude each other");
 

@@ -49,21 +49,24 @@ end
 
 --- The object of a text. Clang's warnings go to standard error, also for one that was
 --- compiled before.
----@param request {text: string, name: string, directory: string, flags: string[]}
+---@param request {text: string, name: string, directory: string, flags: string[],
+--- dialect: string?, listing: "ir"|"asm"|"relocs"|nil}
 ---@return string elf
+---@return string listing empty where none was asked for
 function M.compile(request)
-  local kept = open_cache()
-  local elf, warnings, problem
+  -- A listing is made by the compile, and the cache holds none.
+  local kept = not request.listing and open_cache() or nil
+  local elf, warnings, problem, listing
   if kept then
     elf, warnings = kept:find(request)
     if not elf then warn(warnings) end
   end
   if not elf then
-    elf, warnings, problem = errors.check(M.start():compile(request, kept))
+    elf, warnings, problem, listing = errors.check(M.start():compile(request, kept))
     warn(problem)
   end
   if warnings ~= "" then say(warnings) end
-  return elf
+  return elf, listing or ""
 end
 
 return M

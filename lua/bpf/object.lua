@@ -1,6 +1,7 @@
 -- bpf.load and the object it returns: stages 1 to 5, composed.
 local host = require "bpf.host"
 local compiler = require "bpf.compiler"
+local dump = require "bpf.dump"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
 local losses = require "bpf.losses"
@@ -40,10 +41,14 @@ local function named(entries, noun, object)
 end
 
 local function compile(request)
-  if request.kind == "object" then return request.text end
-  return compiler.compile { text = render.text(request), name = request.file,
-                            directory = request.directory, flags = request.flags,
-                            dialect = request.dialect }
+  local object, listing = request.text, nil
+  if request.kind ~= "object" then
+    object, listing = compiler.compile {
+      text = render.text(request), name = request.file, directory = request.directory,
+      flags = request.flags, dialect = request.dialect, listing = dump.listing() }
+  end
+  dump.compiled(request, listing)
+  return object
 end
 
 --- Compiles (where it is source) and opens; the kernel is not touched.
@@ -52,6 +57,7 @@ end
 function M.load(options)
   local request = plan.of(options)
   local handle = errors.check(host.open(compile(request), request.name))
+  dump.opened(handle)
   local self = setmetatable({ name = request.name, handle = handle, links = {},
                               compile_only = request.compile_only,
                               foreign = request.kind == "object" }, Object)
@@ -100,11 +106,15 @@ function Object:ensure_loaded(wanted, spec, section)
       end
     end
     shared_maps.import(self)
-    errors.check(self.handle:load(request))
+    local loaded, err = self.handle:load(request)
+    dump.loaded(self.handle)
+    errors.check(loaded, err)
     shared_maps.export(self)
     losses.watch(self)
   elseif wanted and errors.check(self.handle:program_fd(wanted.name)) < 0 then
-    errors.check(self.handle:load_late(wanted.name, spec, section))
+    local loaded, err = self.handle:load_late(wanted.name, spec, section)
+    dump.loaded(self.handle)
+    errors.check(loaded, err)
   end
 end
 
@@ -184,8 +194,11 @@ function M.close_things(things)
   end
 end
 
---- Under --dry-run: has the kernel verify what the script has not loaded itself.
+--- Under --dry-run: has the kernel verify what the script has not loaded itself. Where
+--- --dump shows what is known before a load, the kernel is not asked.
 function M.verify_rest()
+  local dumped = loop.settings.dump
+  if dumped and dumped ~= "verifier" then return end
   for _, object in ipairs(unverified) do
     if object.handle then object:ensure_loaded() end
   end

@@ -66,6 +66,7 @@ Result<Output> decode_reply(std::string_view bytes) {
   error.location.column = static_cast<int>(reader.number());
   const std::string_view files = reader.text();
   const std::string_view missing = reader.text();
+  std::string listing(reader.text());
   if (!reader.ok()) return failure(Code::internal, "the compiler's reply is cut short");
   if (status != EBL_COMPILE_OK) {
     if (status == EBL_COMPILE_NO_BTF) error.code = Code::not_supported;
@@ -76,7 +77,8 @@ Result<Output> decode_reply(std::string_view bytes) {
   return Output{.object = {data, data + object.size()},
                 .warnings = std::move(diagnostics),
                 .files = source_files(files),
-                .missing = lines(missing)};
+                .missing = lines(missing),
+                .listing = std::move(listing)};
 }
 
 }  // namespace
@@ -101,6 +103,7 @@ Result<std::string> encode(const Request& request) {
   writer.text(request.tracefs);
   writer.texts(flags->arguments);
   writer.texts(directories);
+  writer.text(request.listing);
   return std::string(writer.bytes());
 }
 

@@ -37,7 +37,8 @@ struct Request {
   std::string dialect;    ///< "bcc" or "libbpf"; empty: told from the text
   std::string tracefs;    ///< where it is mounted, for tracepoint records; may be empty
   std::vector<std::string>
-      flags;  ///< the user's: those of compile/flags.h; others are refused
+      flags;            ///< the user's: those of compile/flags.h; others are refused
+  std::string listing;  ///< "ir", "asm", "relocs": for Output::listing; empty: none
 };
 
 /// A file as the compiler found it.
@@ -54,6 +55,9 @@ struct Output {
   std::vector<SourceFile> files;
   /// Absolute paths that #include looked for in vain.
   std::vector<std::string> missing;
+  /// As asked for: the optimised IR, the instructions under their C lines, or the CO-RE
+  /// relocations.
+  std::string listing;
 };
 
 /// Everything of a request that decides its result, as bytes: the text, its name, the

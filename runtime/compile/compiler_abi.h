@@ -31,6 +31,7 @@ struct ebl_compile_request {
   const char* const*
       directories;  ///< absolute; #include may read below them, nowhere else
   size_t directory_count;
+  const char* listing;  ///< "", "ir", "asm" or "relocs": what to write beside the object
 
   /// Called instead of abort() when LLVM gives up, with its reason; must not return.
   void (*fatal)(void* context, const char* reason);
@@ -59,6 +60,7 @@ struct ebl_compile_result {
   unsigned column;
   const char* files_read;     ///< those that it stands on: "digest path", one a line
   const char* files_missing;  ///< paths that #include looked for in vain, one a line
+  const char* listing;        ///< what the request asked for; empty without
 };
 
 uint32_t ebl_compiler_abi(void);

@@ -62,6 +62,7 @@ void write_reply(int fd, const ebl_compile_result& result) {
   writer.number(result.column);
   writer.text(result.files_read);
   writer.text(result.files_missing);
+  writer.text(result.listing);
   if (!write_all(fd, writer.bytes())) ::_exit(kBroken);
 }
 
@@ -88,6 +89,7 @@ bool send_verdict(int socket, const Verdict& verdict) {
   const std::string tracefs(reader.text());
   const std::vector<std::string> arguments = reader.texts();
   const std::vector<std::string> directories = reader.texts();
+  const std::string listing(reader.text());
   if (!reader.ok()) ::_exit(kBroken);
 
   const std::vector<const char*> argument_pointers = pointers(arguments);
@@ -103,6 +105,7 @@ bool send_verdict(int socket, const Verdict& verdict) {
       .argument_count = argument_pointers.size(),
       .directories = directory_pointers.data(),
       .directory_count = directory_pointers.size(),
+      .listing = listing.c_str(),
       .fatal =
           [](void* context, const char* reason) {
             Writer writer;

@@ -70,7 +70,8 @@ compile::Request request_at(lua_State* lua, int index) {
                            .name = string_field(lua, index, "name"),
                            .directory = string_field(lua, index, "directory"),
                            .dialect = string_field(lua, index, "dialect"),
-                           .tracefs = {}};
+                           .tracefs = {},
+                           .listing = string_field(lua, index, "listing")};
   // The records of tracepoints are described there, and the compiler cannot mount it.
   if (request.text.find("tracepoint__") != std::string::npos ||
       request.text.find("TRACEPOINT_PROBE") != std::string::npos)

@@ -55,8 +55,8 @@ int compiler_start(lua_State* lua) {
   return 1;
 }
 
-/// compiler:compile{text=, name=, directory=, dialect=, flags=} [, cache] -> object
-/// bytes, warnings, why the cache could not keep it or nil | nil, err
+/// compiler:compile{text=, name=, directory=, dialect=, flags=, listing=} [, cache] ->
+/// object bytes, warnings, why the cache could not keep it or nil, listing | nil, err
 int compiler_compile(lua_State* lua) {
   compile::Compiler& compiler = CompilerBox::open(lua, 1, kCompiler);
   luaL_checktype(lua, 2, LUA_TTABLE);
@@ -69,11 +69,13 @@ int compiler_compile(lua_State* lua) {
                                 output->object.size());
   push(lua, object);
   push(lua, output->warnings);
-  if (!cache) return 2;
-  const Result<void> kept = cache->store(request, *output);
-  if (kept) return 2;
-  push_error(lua, kept.error());
-  return 3;
+  const Result<void> kept = cache ? cache->store(request, *output) : Result<void>();
+  if (kept)
+    lua_pushnil(lua);
+  else
+    push_error(lua, kept.error());
+  push(lua, output->listing);
+  return 4;
 }
 
 int compiler_close(lua_State* lua) {

@@ -197,6 +197,34 @@ int object_loaded(lua_State* lua) {
   return 1;
 }
 
+/// object:keep_verifier_logs()
+int object_keep_verifier_logs(lua_State* lua) {
+  ObjectBox::open(lua, 1, kObject).keep_verifier_logs();
+  return 0;
+}
+
+/// object:verifier_logs() -> list of {program, text}
+int object_verifier_logs(lua_State* lua) {
+  const load::Object& object = ObjectBox::open(lua, 1, kObject);
+  lua_newtable(lua);
+  int place = 0;
+  for (const load::Object::ProgramLog& log : object.verifier_logs()) {
+    lua_createtable(lua, 0, 2);
+    set_field(lua, "program", log.program);
+    set_field(lua, "text", log.text);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
+/// object:types_as_c() -> text | nil, err
+int object_types_as_c(lua_State* lua) {
+  Result<std::string> text = ObjectBox::open(lua, 1, kObject).types_as_c();
+  if (!text) return fail(lua, text.error());
+  push(lua, *text);
+  return 1;
+}
+
 /// object:program_fd(name) -> number (-1: not loaded) | nil, err
 int object_program_fd(lua_State* lua) {
   const load::Object& object = ObjectBox::open(lua, 1, kObject);
@@ -336,6 +364,9 @@ constexpr luaL_Reg kObjectMethods[] = {
     {"loaded", object_loaded},
     {"program_fd", object_program_fd},
     {"program_id", object_program_id},
+    {"keep_verifier_logs", object_keep_verifier_logs},
+    {"verifier_logs", object_verifier_logs},
+    {"types_as_c", object_types_as_c},
     {"attach", object_attach},
     {"program_instructions", object_program_instructions},
     {nullptr, nullptr},

@@ -99,6 +99,8 @@ void push_settings(lua_State* lua, const Settings& settings) {
   set_flag(lua, "dry_run", settings.dry_run);
   set_flag(lua, "no_cache", settings.no_cache);
   if (!settings.cache.empty()) set_field(lua, "cache", settings.cache);
+  if (!settings.dump.empty()) set_field(lua, "dump", settings.dump);
+  if (!settings.output.empty()) set_field(lua, "output", settings.output);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {

@@ -22,6 +22,8 @@ struct Settings {
   bool verbose = false;
   bool no_cache = false;
   std::string cache;     ///< --cache: "clear" or "stats"
+  std::string dump;      ///< what to show of each object; empty: nothing
+  std::string output;    ///< the file for it; empty: standard output
   bool dry_run = false;  ///< compile and verify, attach nothing
 };
 

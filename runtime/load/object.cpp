@@ -263,21 +263,36 @@ std::byte* Object::variable_memory(const Variable& variable) {
   return static_cast<std::byte*>(memory) + variable.offset;
 }
 
-Result<void> Object::load_handle(bpf_object* handle) const {
+Result<void> Object::load_handle(bpf_object* handle) {
   LogCapture capture;
-  // Untouched pages of the buffer cost nothing, so it is not zeroed.
-  const std::unique_ptr<char[]> log(new char[kVerifierLogBytes]);
-  log[0] = '\0';
+  // Untouched pages of the buffers cost nothing, so they are not zeroed. One serves all,
+  // unless every program's log is wanted.
+  std::vector<std::unique_ptr<char[]>> buffers;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, handle)
-      bpf_program__set_log_buf(program, log.get(), kVerifierLogBytes);
+  bpf_object__for_each_program(program, handle) {
+    if (!bpf_program__autoload(program)) continue;
+    if (buffers.empty() || keeps_logs_) {
+      buffers.emplace_back(new char[kVerifierLogBytes]);
+      buffers.back()[0] = '\0';
+    }
+    bpf_program__set_log_buf(program, buffers.back().get(), kVerifierLogBytes);
+    if (keeps_logs_) bpf_program__set_log_level(program, 2);
+  }
   const int failure = bpf_object__load(handle);
-  bpf_object__for_each_program(program, handle)
-      bpf_program__set_log_buf(program, nullptr, 0);
+  std::string log = buffers.empty() ? "" : buffers.front().get();
+  std::size_t place = 0;
+  bpf_object__for_each_program(program, handle) {
+    if (keeps_logs_ && bpf_program__autoload(program)) {
+      log = buffers[place++].get();
+      if (!log.empty()) logs_.push_back({bpf_program__name(program), log});
+      if (failure != 0 && bpf_program__fd(program) < 0) break;
+    }
+    bpf_program__set_log_buf(program, nullptr, 0);
+  }
   if (failure == 0) return {};
   LoadFailure failed{.object = name_,
                      .libbpf_log = capture.text(),
-                     .verifier_log = log.get(),
+                     .verifier_log = log,
                      .error_number = -failure,
                      .elf = elf_,
                      .opened = handle,

@@ -89,6 +89,16 @@ class Object {
   std::byte* variable_memory(const Variable& variable);
 
   bool loaded() const { return loaded_; }
+  /// From now on, loading asks the verifier for everything that it does (log level 2),
+  /// and keeps it. Before, or after a program was loaded without, there is nothing.
+  void keep_verifier_logs() { keeps_logs_ = true; }
+  struct ProgramLog {
+    std::string program;
+    std::string text;
+  };
+  const std::vector<ProgramLog>& verifier_logs() const { return logs_; }
+  /// The types of the object as C, or an error where it has none.
+  Result<std::string> types_as_c() const;
   /// Uses the map behind `fd` in the place of this object's own map of that name.
   /// REQUIRES: !loaded(). Code::not_found for an unknown name; Code::invalid where kind,
   /// sizes, entries or flags differ, naming what does. `fd` stays the caller's.
@@ -119,7 +129,7 @@ class Object {
 
   Object() = default;
   Result<Handle> open_handle() const;
-  Result<void> load_handle(bpf_object* handle) const;
+  Result<void> load_handle(bpf_object* handle);
   void collect_variables();
   btf::TypeId record_type_of(const std::string& map_name) const;
   std::string map_tag(const std::string& map_name) const;
@@ -139,6 +149,8 @@ class Object {
   std::vector<Mapping> mappings_;
   std::vector<Handle> late_;  // one opening for each program loaded late
   std::shared_ptr<NumberPool> usdt_specs_ = std::make_shared<NumberPool>();
+  std::vector<ProgramLog> logs_;
+  bool keeps_logs_ = false;
   bool loaded_ = false;
 };
 

@@ -13,6 +13,7 @@ void LLVMInitializeBPFTargetInfo();
 void LLVMInitializeBPFTargetMC();
 void LLVMInitializeBPFAsmPrinter();
 void LLVMInitializeBPFAsmParser();
+void LLVMInitializeBPFDisassembler();
 }
 
 struct ebl_compiler {
@@ -65,6 +66,7 @@ ebl_compiler* ebl_compiler_init(const char* btf_path) {
   LLVMInitializeBPFTargetMC();
   LLVMInitializeBPFAsmPrinter();
   LLVMInitializeBPFAsmParser();
+  LLVMInitializeBPFDisassembler();
   return new ebl_compiler(btf_path);
 }
 
@@ -80,7 +82,8 @@ ebl_compile_result ebl_compiler_compile(ebl_compiler* compiler,
            .dialect = request->dialect,
            .tracefs = request->tracefs,
            .arguments = strings(request->arguments, request->argument_count),
-           .directories = strings(request->directories, request->directory_count)}),
+           .directories = strings(request->directories, request->directory_count),
+           .listing = request->listing}),
       .files = {},
       .missing = {}};
   const ebl::compile::CompilationOutput& output = kept->output;
@@ -101,5 +104,6 @@ ebl_compile_result ebl_compiler_compile(ebl_compiler* compiler,
       .column = static_cast<unsigned>(output.location.column),
       .files_read = kept->files.c_str(),
       .files_missing = kept->missing.c_str(),
+      .listing = output.listing.c_str(),
   };
 }

@@ -6,6 +6,7 @@
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Frontend/MultiplexConsumer.h>
 #include <clang/Lex/Preprocessor.h>
+#include <llvm/IRPrinter/IRPrintingPasses.h>
 #include <llvm/Passes/PassBuilder.h>
 
 #include "compile/clang/bcc_expressions.h"
@@ -159,6 +160,16 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
               passes.addPass(LossCountersPass());
             });
       });
+  if (ir_) {
+    ir_stream_ = std::make_unique<llvm::raw_string_ostream>(*ir_);
+    instance.getCodeGenOpts().PassBuilderCallbacks.emplace_back(
+        [this](llvm::PassBuilder& builder) {
+          builder.registerOptimizerLastEPCallback(
+              [this](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+                passes.addPass(llvm::PrintModulePass(*ir_stream_));
+              });
+        });
+  }
   std::unique_ptr<clang::ASTConsumer> code =
       clang::EmitObjAction::CreateASTConsumer(instance, file);
   if (!code) return nullptr;

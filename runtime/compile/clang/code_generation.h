@@ -3,6 +3,7 @@
 #pragma once
 
 #include <clang/CodeGen/CodeGenAction.h>
+#include <llvm/Support/raw_ostream.h>
 
 #include "compile/clang/back_end_messages.h"
 #include "compile/clang/bcc_entries.h"
@@ -14,10 +15,11 @@ namespace ebl::compile {
 class CodeGeneration : public clang::EmitObjAction {
  public:
   /// `locals` receives the big variables on the stack before code is generated, and must
-  /// outlive the action.
+  /// outlive the action, as must `ir`, which receives the optimised module's text where
+  /// it is not null.
   CodeGeneration(llvm::IntrusiveRefCntPtr<KernelSource> kernel, Dialect dialect,
-                 std::vector<LocalVariable>& locals)
-      : kernel_(std::move(kernel)), dialect_(dialect), locals_(locals) {}
+                 std::vector<LocalVariable>& locals, std::string* ir)
+      : kernel_(std::move(kernel)), dialect_(dialect), locals_(locals), ir_(ir) {}
 
   /// Whether the text was accepted and code was generated from it. If not, the text may
   /// be compiled once more in this process: LLVM's back end has not run.
@@ -32,6 +34,8 @@ class CodeGeneration : public clang::EmitObjAction {
   Dialect dialect_;
   BccEntries entries_;
   std::vector<LocalVariable>& locals_;
+  std::string* ir_;
+  std::unique_ptr<llvm::raw_string_ostream> ir_stream_;
   bool has_generated_ = false;
 };
 

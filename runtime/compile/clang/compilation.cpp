@@ -9,6 +9,7 @@
 #include "compile/clang/diagnostics.h"
 #include "compile/clang/file_system.h"
 #include "compile/clang/invocation.h"
+#include "compile/clang/listing.h"
 #include "compile/clang/name_advice.h"
 #include "compile/clang/name_scan.h"
 #include "compile/clang/section_offsets.h"
@@ -17,6 +18,11 @@
 
 namespace ebl::compile {
 namespace {
+
+constexpr std::string_view kElf(
+    "\x7f"
+    "ELF",
+    4);
 
 /// The parsed command line; its diagnostic options are needed before anything is
 /// compiled.
@@ -120,7 +126,8 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
   clang::CompilerInstance& instance = session.instance();
   instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(out.object));
   auto source = llvm::makeIntrusiveRefCnt<KernelSource>(kernel, own_tags);
-  CodeGeneration action(source, dialect, locals);
+  std::string ir;
+  CodeGeneration action(source, dialect, locals, input.listing == "ir" ? &ir : nullptr);
   out.ok = instance.ExecuteAction(action) && !diagnostics.has_error();
   if (out.ok) fill_section_offsets(out.object);
   out.diagnostics = diagnostics.text();
@@ -129,6 +136,12 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
   out.files_read.insert(kernel.modules_used().begin(), kernel.modules_used().end());
   out.files_missing = files->files_missing();
   if (!out.ok) explain(out, diagnostics, kernel, *source, traits);
+  if (out.ok) {
+    const llvm::StringRef object(out.object.data(), out.object.size());
+    if (input.listing == "ir") out.listing = std::move(ir);
+    if (input.listing == "asm") out.listing = disassembly(object);
+    if (input.listing == "relocs") out.listing = relocations(object, kernel);
+  }
   has_generated = action.has_generated();
   return out;
 }
@@ -136,6 +149,15 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
 }  // namespace
 
 CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
+  // A compiled object is only listed.
+  if (input.text.starts_with(kElf)) {
+    CompilationOutput out{.ok = true};
+    const llvm::StringRef object(input.text.data(), input.text.size());
+    out.listing = input.listing == "relocs" ? relocations(object, kernel)
+                  : input.listing == "asm"  ? disassembly(object)
+                                            : "a compiled object has no IR\n";
+    return out;
+  }
   const TextTraits traits = scan_text(input.text, input.name);
   if (input.dialect.empty() && traits.signs.bcc && traits.signs.libbpf)
     return mixed_dialects(traits.signs);

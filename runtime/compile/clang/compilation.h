@@ -21,6 +21,7 @@ struct CompilationInput {
   std::string tracefs;                   ///< its mount point, or empty
   std::vector<std::string> arguments;    ///< checked by compile/flags.h
   std::vector<std::string> directories;  ///< absolute
+  std::string listing;                   ///< "", "ir", "asm", "relocs"
 };
 
 struct CompilationOutput {
@@ -33,6 +34,7 @@ struct CompilationOutput {
   Location location;
   std::set<ReadFile> files_read;        ///< by #include, and the BTF of modules
   std::set<std::string> files_missing;  ///< looked for by #include
+  std::string listing;
 };
 
 /// Once in a process: LLVM 19's BPF back end keeps state (compiler_abi.h).
