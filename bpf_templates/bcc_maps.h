@@ -225,12 +225,12 @@
 	__ebl_bcc_table(T, K, V, name, N, flags, tag);                             \
 	__ebl_bcc_special(name);                                                   \
 	__ebl_bcc_methods(name, __ebl_table_members(name) __ebl_special_members(name)) = { \
-		__ebl_table_functions(name), __ebl_special_functions(name) }
+		__ebl_table_functions(name), __ebl_special_functions(name) };
 
 #define __ebl_plain_table(T, K, V, name, N, flags)                                 \
 	__ebl_bcc_table(T, K, V, name, N, flags, "");                              \
 	__ebl_bcc_methods(name, __ebl_table_members(name)) = {                     \
-		__ebl_table_functions(name) }
+		__ebl_table_functions(name) };
 
 #define BPF_F_TABLE(type, K, V, name, N, flags)                                    \
 	__ebl_any_table(type, K, V, name, N, flags, "")
@@ -360,7 +360,7 @@ struct bpf_stacktrace_buildid {
 	__ebl_bcc_methods(name, int (*perf_submit)(void *, void *, __u64);         \
 			  int (*perf_submit_skb)(void *, __u32, void *, __u64);) = { \
 		.perf_submit = __ebl_perf_submit_##name,                           \
-		.perf_submit_skb = __ebl_perf_submit_skb_##name }
+		.perf_submit_skb = __ebl_perf_submit_skb_##name };
 
 #define BPF_RINGBUF_OUTPUT(name, pages)                                            \
 	__ebl_bcc_map(name, 27, "ringbuf", int (*max_entries)[(pages) * PAGE_SIZE];); \
@@ -393,7 +393,7 @@ struct bpf_stacktrace_buildid {
 		.ringbuf_reserve = __ebl_ringbuf_reserve_##name,                   \
 		.ringbuf_submit = __ebl_ringbuf_submit_##name,                     \
 		.ringbuf_discard = __ebl_ringbuf_discard_##name,                   \
-		.ringbuf_query = __ebl_ringbuf_query_##name }
+		.ringbuf_query = __ebl_ringbuf_query_##name };
 
 /* Queues and stacks. */
 
@@ -417,7 +417,7 @@ struct bpf_stacktrace_buildid {
 			  int (*pop)(__ebl_value_##name *);                        \
 			  int (*peek)(__ebl_value_##name *);) = {                  \
 		.push = __ebl_push_##name, .pop = __ebl_pop_##name,                \
-		.peek = __ebl_peek_##name }
+		.peek = __ebl_peek_##name };
 
 #define BPF_QUEUESTACK(type, name, V, N, flags)                                    \
 	__ebl_queuestack(type, name, V, N, flags, "")
@@ -469,7 +469,7 @@ struct bpf_stacktrace_buildid {
 #define BPF_SOCKMAP(name, N)                                                       \
 	__ebl_sockets("sockmap", name, __u32, N, map);                             \
 	__ebl_bcc_methods(name, __ebl_socket_members(name, map)) = {               \
-		__ebl_socket_functions(name, map) }
+		__ebl_socket_functions(name, map) };
 
 #define __ebl_sockhash3(name, K, N)                                                \
 	__ebl_sockets("sockhash", name, K, N, hash);                               \
@@ -486,7 +486,7 @@ struct bpf_stacktrace_buildid {
 			  int (*sk_redirect_hash)(void *, void *, __u64);) = {     \
 		__ebl_socket_functions(name, hash),                                \
 		.msg_redirect_hash = __ebl_msg_redirect_##name,                    \
-		.sk_redirect_hash = __ebl_sk_redirect_##name }
+		.sk_redirect_hash = __ebl_sk_redirect_##name };
 #define __ebl_sockhash2(name, K) __ebl_sockhash3(name, K, 10240)
 #define __ebl_sockhash1(name) __ebl_sockhash2(name, __u32)
 #define BPF_SOCKHASH(...)                                                          \
@@ -511,7 +511,7 @@ struct bpf_stacktrace_buildid {
 			  __typeof__(V) *(*kind##_storage_get)(void *, void *, __u64); \
 			  int (*kind##_storage_delete)(void *);) = {               \
 		.kind##_storage_get = __ebl_get_##name,                            \
-		.kind##_storage_delete = __ebl_delete_##name }
+		.kind##_storage_delete = __ebl_delete_##name };
 #define BPF_SK_STORAGE(name, V) __ebl_storage(sk, name, V)
 #define BPF_INODE_STORAGE(name, V) __ebl_storage(inode, name, V)
 #define BPF_TASK_STORAGE(name, V) __ebl_storage(task, name, V)
@@ -525,7 +525,7 @@ struct bpf_stacktrace_buildid {
 		return bpf_get_local_storage(&__ebl_map_##name, flags);            \
 	}                                                                          \
 	__ebl_bcc_methods(name, __typeof__(V) *(*get_local_storage)(__u64);) = {   \
-		.get_local_storage = __ebl_get_local_storage_##name }
+		.get_local_storage = __ebl_get_local_storage_##name };
 #define BPF_CGROUP_STORAGE(name, V) __ebl_cgroup_storage("cgroup_storage", name, V)
 #define BPF_PERCPU_CGROUP_STORAGE(name, V)                                         \
 	__ebl_cgroup_storage("percpu_cgroup_storage", name, V)

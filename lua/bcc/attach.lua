@@ -200,7 +200,6 @@ function M.add_methods(BPF)
       local fn_name = function_name(options) or misuse(call, "fn_name")
       link.check_quota(kind.open, #specs, BPF.KPROBE_LIMIT)
       for _, spec in ipairs(specs) do self:attach_spec(kind.open, fn_name, spec, opts) end
-      if name == "raw_socket" then self:set_socket(options.fn, specs[1]) end
       return self
     end
     BPF["detach_" .. name] = function(self, ...)

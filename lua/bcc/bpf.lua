@@ -149,7 +149,6 @@ end
 ---@field bpf bcc.BPF
 ---@field name string
 ---@field fd integer
----@field sock integer? of attach_raw_socket
 
 --- Loads a function as a program of a type.
 ---@param name string
@@ -234,16 +233,6 @@ function BPF:detach_specs(specs, fn_name)
   self.links = rest
 end
 
---- attach_raw_socket leaves the socket's descriptor in the function.
-function BPF:set_socket(fn, spec)
-  if type(fn) ~= "table" then return end
-  for _, known in ipairs(self.links) do
-    if known.spec == spec and known.program.name == fn.name then
-      fn.sock = known.link.handle.fd and known.link.handle:fd() or nil
-    end
-  end
-end
-
 --- The table of a map. `ktype` and `ltype` are C types in text; default: those of the C.
 ---@return bcc.Table
 function BPF:get_table(name, ktype, ltype)
@@ -283,14 +272,15 @@ function BPF:trace_print(form)
   end
 end
 
---- Has `fn(nil, count)` called when records of a reader were lost.
-function BPF:watch_lost(reader, fn)
-  self.lost[#self.lost + 1] = { reader = reader, fn = fn, known = 0 }
+--- Has `fn(nil, count)` called when records of a buffer were lost.
+function BPF:watch_lost(native, reader, fn)
+  self.lost[#self.lost + 1] = { native = native, reader = reader, fn = fn, known = 0 }
 end
 
 local function report_lost(self)
   for _, watched in ipairs(self.lost) do
-    local now = watched.reader:lost()
+    -- Of objects that another compiler made, the reader alone knows.
+    local now = watched.native:lost() or watched.reader:lost()
     if now > watched.known then
       local new = now - watched.known
       watched.known = now

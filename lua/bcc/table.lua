@@ -157,15 +157,12 @@ function Table:items_lookup_batch() return self:items() end
 
 --- Sets leaves[i] for keys[i].
 function Table:items_update_batch(keys, leaves)
-  if #keys ~= #leaves then
-    errors.misuse(("%d keys and %d leaves: there must be as many"):format(#keys, #leaves))
-  end
-  for i, key in ipairs(keys) do self:set(key, leaves[i]) end
+  errors.check(self.map:update_all(keys, leaves))
 end
 
 --- Deletes these keys, or all.
 function Table:items_delete_batch(keys)
-  for _, key in ipairs(keys or self:key_list()) do self:delete(key) end
+  errors.check(self.map:delete_all(keys or self:key_list()))
 end
 
 local function layout_for(self, part)
@@ -328,7 +325,7 @@ function PerfEventArray:open_perf_buffer(callback, data_type, data_params, page_
   local reader = open_reader(self, page_cnt or BUFFER_PAGES)
   self.record = record
   reader:each(function(event, cpu) callback(cpu, event) end, record, 1)
-  if lost_cb then self.bpf:watch_lost(reader, lost_cb) end
+  if lost_cb then self.bpf:watch_lost(self.native, reader, lost_cb) end
 end
 
 --- A record as its C type, from a pointer to it.

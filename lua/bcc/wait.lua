@@ -22,8 +22,8 @@ function M.events(milliseconds)
   local time = (milliseconds and milliseconds >= 0) and milliseconds or LONG
   repeat
     local handled, why = loop.poll(time)
-    if why then error(loop.ENDED, 0) end
-    if handled > 0 then return handled end
+    if why == "interrupt" or loop.output_closed then error(loop.ENDED, 0) end
+    if why or handled > 0 then return handled end -- or a callback has ended the wait
   until time < LONG
   return 0
 end

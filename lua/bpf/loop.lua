@@ -206,6 +206,9 @@ local function turn(timeout)
     if stopping then break end
     handled = handled + run_source(source)
   end
+  if stopping then -- a source that was not reached is not told again
+    for source in pairs(sources) do unfinished[source] = true end
+  end
   run_check()
   return handled
 end

@@ -439,6 +439,28 @@ length = 3
       return result == -5 and result
     end), -5)
   end)
+  it("tells the callback what was lost, to the last record", function()
+    local small = BPF { text = ([[
+      BPF_PERF_OUTPUT(events)
+      int flood(struct pt_regs *ctx) {
+        struct { u64 room[40]; } e = {};
+        if ((bpf_get_current_pid_tgid() >> 32) != TGID) return 0;
+        events.perf_submit(ctx, &e, sizeof(e));
+        return 0;
+      }]]):gsub("TGID", tostring(support.pid)) }
+    small:attach_uprobe { name = "c", sym = "getpgid", fn_name = "flood" }
+    local got, lost = 0, 0
+    small.events:open_perf_buffer(function() got = got + 1 end,
+      "struct { uint64_t room[40]; }", nil, 1, function(_, n) lost = lost + n end)
+    for _ = 1, 100 do ffi.C.getpgid(0) end
+    tool.wait_for("all", function()
+      small:perf_buffer_poll(10)
+      return got + lost >= 100
+    end)
+    expect.equal({ got > 0, lost > 0, got + lost }, { true, true, 100 })
+    small:close()
+  end)
+
   it("ends", function() b:close() end)
 end)
 
