@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
       "the\n"
       "gallery; - reads standard input. What follows it is the script's own.\n\n"
       "  ebpf-lua execsnoop -x          processes as they start\n"
-      "  ebpf-lua -e 'print(1)'         a line of Lua\n");
+      "  ebpf-lua -e 'print(1)'         a line of Lua\n"
+      "  ebpf-lua                       the prompt\n");
   app.prefix_command();
 
   ebl::host::Settings settings;
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
   app.add_option("-d,--duration", settings.duration, "Stop after SECONDS")
       ->type_name("SECONDS")
       ->check(check_seconds);
+  app.add_flag("-i", settings.interactive, "Show the prompt when CODE or SCRIPT has run");
   app.add_flag("--json", settings.json, "Tables as one JSON object a line");
   app.add_flag("--csv", settings.csv, "Tables as comma-separated values");
   app.add_flag("-v,--verbose", settings.verbose, "Whole compiler and verifier texts");
@@ -128,11 +130,13 @@ int main(int argc, char** argv) {
     if (settings.has_code || !rest.empty())
       return usage_error("--cache runs no script: give it alone");
   } else if (!settings.has_code) {
-    if (rest.empty()) return usage_error("a SCRIPT, a NAME, - or -e CODE is needed");
-    if (rest.front().size() > 1 && rest.front().front() == '-')
+    settings.interactive = settings.interactive || rest.empty();
+    if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-')
       return usage_error("unknown option " + rest.front());
-    settings.script = rest.front();
-    rest.erase(rest.begin());
+    if (!rest.empty()) {
+      settings.script = rest.front();
+      rest.erase(rest.begin());
+    }
   } else if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-') {
     return usage_error("unknown option " + rest.front());
   }

@@ -12,8 +12,10 @@ local FOLDERS = { -- folder -> the folders that it may include beside itself
   load = { "base", "btf" },
   symbols = { "base", "btf" },
   events = { "base" },
+  terminal = { "base" },
   attach = { "base", "btf", "load", "symbols" },
-  host = { "base", "btf", "cache", "compile", "load", "symbols", "events", "attach" },
+  host = { "base", "btf", "cache", "compile", "load", "symbols", "events",
+           "attach", "terminal" },
   main = { "base", "host" }, -- the files of runtime/ itself
 }
 
@@ -31,6 +33,7 @@ local LIBRARIES = { -- what an include looks like -> the folders for it
   },
   { name = "libmnl", patterns = { "^libmnl/" }, folders = { "attach" } },
   { name = "xxHash", patterns = { "^xxhash%.h$" }, folders = { "cache" } },
+  { name = "libedit", patterns = { "^editline/", "^histedit%.h$" }, folders = { "terminal" } },
   {
     name = "elfutils",
     patterns = { "^libelf%.h$", "^gelf%.h$", "^libdw%.h$", "^dwarf%.h$", "^elfutils/" },

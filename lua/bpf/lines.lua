@@ -24,6 +24,9 @@ local READS_A_TURN = 16
 
 local asked = ffi.new("struct ebl_pollfd[1]")
 
+--- Whether a read of `fd` would not wait.
+---@param fd integer
+---@return boolean
 local function readable(fd)
   asked[0].fd, asked[0].events = fd, POLLIN
   return C.poll(asked, 1, 0) > 0
@@ -108,5 +111,7 @@ end
 function M.of_input(fn, on_end)
   watch(0, fn, on_end)
 end
+
+M.readable = readable
 
 return M

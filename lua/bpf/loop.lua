@@ -160,6 +160,19 @@ function M.flush()
   return nil
 end
 
+--- What an error in a handler does; nil: it ends the run. The prompt goes on.
+---@type fun(err: any)?
+M.on_error = nil
+
+local function run_drain(drain)
+  if not M.on_error then return drain() end
+  local ok, result, more = xpcall(drain, errors.with_traceback)
+  if ok then return result, more end
+  if result == M.ENDED then error(result, 0) end
+  M.on_error(result, drain)
+  return 0
+end
+
 local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
 
 local function run_check()
@@ -175,14 +188,19 @@ local function run_source(source)
   local drain = sources[source]
   if not drain then return 0 end
   unfinished[source] = nil
-  local count, more = drain()
+  local count, more = run_drain(drain)
   if more and sources[source] then unfinished[source] = true end
   return count
 end
 
+--- Called when the loop goes idle, after what was printed has been written.
+---@type fun()?
+M.on_idle = nil
+
 local function turn(timeout)
   local unwritten = M.flush()
   if unwritten then error(unwritten, 0) end
+  if M.on_idle then M.on_idle() end
   if stopping then return 0 end
   local before = next(unfinished) and unfinished
   local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
@@ -250,6 +268,14 @@ local function is_time(value)
   return value == nil or type(value) == "number" and value >= 0
 end
 
+--- Takes a source out whose handler failed.
+---@param drain fun(): integer
+function M.remove_drain(drain)
+  for source, known in pairs(sources) do
+    if known == drain then M.remove(source) end
+  end
+end
+
 --- Runs until Ctrl-C (or SIGTERM, SIGHUP), bpf.stop(), or `seconds` have passed.
 ---@param seconds number? default: -d of the command line, else no limit
 ---@return "interrupt"|"stop"|"timeout"
@@ -262,7 +288,7 @@ function M.run(seconds)
                   "in a handler, bpf.poll(ms) handles events and bpf.stop() ends the run")
   end
   open()
-  compiler.stop()
+  if not M.settings.interactive then compiler.stop() end
   if M.settings.dry_run then return "stop" end
   seconds = seconds or M.settings.duration
   running = true

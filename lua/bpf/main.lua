@@ -162,6 +162,7 @@ end
 
 local function run_script(settings)
   if settings.cache then return manage_cache(settings.cache) end
+  if not settings.code and not settings.script then return end
   local chunk, name, is_bcc = load_script(settings)
   settings.args[0] = name
   _G.arg = settings.args -- luacheck: ignore 122
@@ -169,9 +170,10 @@ local function run_script(settings)
   return chunk(unpack(settings.args)) -- a tail call: in tracebacks it is the main chunk
 end
 
---- What -e has started goes on until Ctrl-C.
-local function run_quick_probes()
-  if #quick.running() == 0 then return end
+--- What comes after the script: the prompt, or what -e has started, until Ctrl-C.
+local function go_on(settings)
+  if settings.interactive then return require("bpf.repl").run(report) end
+  if not settings.code or #quick.running() == 0 then return end
   loop.run()
   quick.show_all()
 end
@@ -184,9 +186,7 @@ return function(settings)
   compiler.use_cache = not settings.no_cache
   install_globals(os.exit)
   local ok, err = xpcall(run_script, errors.with_traceback, settings)
-  if ok and settings.code then
-    ok, err = xpcall(run_quick_probes, errors.with_traceback)
-  end
+  if ok then ok, err = xpcall(go_on, errors.with_traceback, settings) end
   if settings.dry_run and (ok or err == loop.ENDED) then
     ok, err = xpcall(object.verify_rest, errors.with_traceback)
   end

@@ -25,7 +25,12 @@ local function refused(result)
   error(loop.write_error(-result), 0)
 end
 
+--- Called before anything is written to the terminal: the prompt makes room.
+---@type fun()?
+local before_write
+
 function stdout:write(text) -- luacheck: ignore 212
+  if before_write then before_write() end
   local result = C.ebl_write(text, #text)
   if result ~= 0 then refused(result) end
 end
@@ -36,6 +41,7 @@ local file_write = io.stdout.write
 --- Lua's own there: a compiled trace that sees it fail does it again, and that succeeds,
 --- because stdio has thrown the text away.
 local function write(file, ...)
+  if before_write and (file == io.stdout or file == io.stderr) then before_write() end
   if file ~= io.stdout then return file_write(file, ...) end
   for place = 1, select("#", ...) do
     local value = select(place, ...)
@@ -74,6 +80,7 @@ end
 function M.print(...)
   local result
   if settings.json then
+    if before_write then before_write() end
     result = fast.json(...)
   elseif not settings.csv and not stdout.is_tty then
     result = fast.text(...)
@@ -122,5 +129,9 @@ local function is_text()
   return out().mode == "table"
 end
 
-return { api = M, install = install, is_text = is_text,
+--- @param fn fun()? see before_write
+local function set_before_write(fn) before_write = fn end
+
+return { api = M, set_before_write = set_before_write, install = install,
+         is_text = is_text,
          is_terminal = function() return is_text() and stdout.is_tty end }

@@ -12,6 +12,7 @@ namespace ebl::host {
 struct Places {
   std::string compiler;    ///< compiler.so
   std::string symbolizer;  ///< symbolizer.so
+  std::string editor;      ///< editor.so
   std::string gallery;     ///< the folder of scripts that a bare NAME runs
 };
 
@@ -27,6 +28,8 @@ void register_script_file(lua_State* lua);
 void register_look_ups(lua_State* lua);
 void register_test_run(lua_State* lua);
 void register_discovery(lua_State* lua);
+void register_editor(lua_State* lua);
+void register_statistics(lua_State* lua);
 
 /// lua_CFunction: the loader of "bpf.host".
 int open_host(lua_State* lua);

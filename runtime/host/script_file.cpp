@@ -60,8 +60,21 @@ int real_folder(lua_State* lua) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
-    {"script_warning", script_warning}, {"real_folder", real_folder}, {nullptr, nullptr}};
+/// host.is_own_folder(path) -> whether it is a folder of this user that nobody else may
+/// write
+int is_own_folder(lua_State* lua) {
+  const char* path = luaL_checkstring(lua, 1);
+  struct stat status{};
+  lua_pushboolean(lua, ::lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+                           status.st_uid == ::geteuid() &&
+                           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0);
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {{"script_warning", script_warning},
+                                   {"real_folder", real_folder},
+                                   {"is_own_folder", is_own_folder},
+                                   {nullptr, nullptr}};
 
 }  // namespace
 

@@ -36,6 +36,7 @@ Places find_places() {
   const std::string prefix = program_folder() + "/..";
   return {.compiler = prefix + "/lib/ebpf-lua/compiler.so",
           .symbolizer = prefix + "/lib/ebpf-lua/symbolizer.so",
+          .editor = prefix + "/lib/ebpf-lua/editor.so",
           .gallery = prefix + "/share/ebpf-lua/scripts"};
 }
 
@@ -101,6 +102,7 @@ void push_settings(lua_State* lua, const Settings& settings) {
   if (!settings.cache.empty()) set_field(lua, "cache", settings.cache);
   if (!settings.dump.empty()) set_field(lua, "dump", settings.dump);
   if (!settings.output.empty()) set_field(lua, "output", settings.output);
+  set_flag(lua, "interactive", settings.interactive);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {
@@ -155,6 +157,7 @@ void set_places(lua_State* lua, const Places& places) {
   lua_newtable(lua);
   set_field(lua, "compiler", places.compiler);
   set_field(lua, "symbolizer", places.symbolizer);
+  set_field(lua, "editor", places.editor);
   set_field(lua, "gallery", places.gallery);
   lua_setfield(lua, LUA_REGISTRYINDEX, kPlacesKey);
 }
@@ -164,6 +167,7 @@ Places get_places(lua_State* lua) {
   const int index = lua_gettop(lua);
   Places places{.compiler = string_field(lua, index, "compiler"),
                 .symbolizer = string_field(lua, index, "symbolizer"),
+                .editor = string_field(lua, index, "editor"),
                 .gallery = string_field(lua, index, "gallery")};
   lua_pop(lua, 1);
   return places;
@@ -184,6 +188,8 @@ int open_host(lua_State* lua) {
   register_look_ups(lua);
   register_test_run(lua);
   register_discovery(lua);
+  register_editor(lua);
+  register_statistics(lua);
   return 1;
 }
 

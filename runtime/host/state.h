@@ -25,6 +25,7 @@ struct Settings {
   std::string dump;      ///< what to show of each object; empty: nothing
   std::string output;    ///< the file for it; empty: standard output
   bool dry_run = false;  ///< compile and verify, attach nothing
+  bool interactive = false;  ///< the prompt, after the code or script if there is one
 };
 
 /// Runs what `settings` names, to its end, and returns the program's exit code. Every

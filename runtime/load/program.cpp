@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 
+#include <cerrno>
 #include <cstddef>
 
 #include "load/log_capture.h"
@@ -38,6 +39,25 @@ std::span<const std::byte> instructions(const Program& program) {
   const auto* first =
       reinterpret_cast<const std::byte*>(bpf_program__insns(program.handle));
   return {first, bpf_program__insn_cnt(program.handle) * sizeof(bpf_insn)};
+}
+
+Result<UniqueFd> count_runs() {
+  UniqueFd fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  if (fd.get() >= 0) return fd;
+  return Error{.stage = Stage::load,
+               .code = Code::not_supported,
+               .message = "the kernel does not count runs: " + errno_text(errno)};
+}
+
+Result<RunStatistics> run_statistics(int program_fd) {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  if (const int failure = bpf_obj_get_info_by_fd(program_fd, &info, &size); failure != 0)
+    return Error{
+        .stage = Stage::load,
+        .code = Code::io,
+        .message = "cannot read a program's statistics: " + errno_text(-failure)};
+  return RunStatistics{.runs = info.run_cnt, .nanoseconds = info.run_time_ns};
 }
 
 }  // namespace ebl::load

@@ -9,8 +9,7 @@ local chunk_fails, chunk_prints = program.chunk_fails, program.chunk_prints
 
 describe("usage", function()
   it("refuses unknown options and missing or bad values with exit code 2", function()
-    fails("", 2, "a SCRIPT, a NAME, - or -e CODE is needed", "Try 'ebpf-lua --help'.")
-    fails("--nope", 2, "ebpf-lua: unknown option --nope")
+    fails("--nope", 2, "ebpf-lua: unknown option --nope", "Try 'ebpf-lua --help'.")
     fails("-e 'print(1)' --nope", 2, "unknown option --nope")
     fails("-d", 2, "ebpf-lua: option --duration needs a value")
     fails("-e", 2, "ebpf-lua: option -e needs a value")

@@ -1,5 +1,6 @@
 -- A running quick probe: what trace(), count(), hist()… return.
 local errors = require "bpf.errors"
+local host = require "bpf.host"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local expression = require "bpf.quick.expression"
@@ -97,6 +98,22 @@ end
 --- Prints what has been counted so far.
 function Handle:show()
   show.print(self)
+end
+
+--- {probe, hits, lost, ns_per_event}: runs of its programs and their mean time, and what
+--- full maps lost. Hits are counted at the prompt only, where the kernel is asked to.
+function Handle:statistics()
+  local runs, time = 0, 0
+  if self.object then
+    for number in ipairs(number_groups(self.request)) do
+      local fd = self.object.programs["quick_entry_" .. number]:fd()
+      local more, longer = host.run_statistics(fd)
+      runs, time = runs + errors.check(more, longer), time + longer
+    end
+  end
+  local map = self.request.verb == "trace" and "quick_rows" or "quick_counts"
+  return { probe = self.title, hits = runs, lost = self.object.maps[map]:lost(),
+           ns_per_event = runs > 0 and math.floor(time / runs + 0.5) or nil }
 end
 
 --- Prints the `rows` largest counts on a cleared screen, and begins again.

@@ -286,6 +286,37 @@ function M.prelude(probe, names, done)
   return table.concat(lines)
 end
 
+--- The builtins of a probe's kind; without one, those of every kind.
+---@param probe bpf.quick.Probe?
+---@return string[] sorted
+function M.builtin_names(probe)
+  local names = { "args", "comm", "kstack", "ustack", "str(", "buf(", "join(", "ntop(" }
+  for name in pairs(COMMON) do names[#names + 1] = name end
+  for name in pairs(probe and KINDS[probe.kind].builtins or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- The members of `args`.
+---@param probe bpf.quick.Probe
+---@return string[] in C order
+function M.argument_names(probe)
+  local names = {}
+  for name in (probe.members or ""):gmatch("([%w_]+);\n") do names[#names + 1] = name end
+  if probe.kind ~= "tracepoint" then return names end
+  local point, event = host.tracefs(), probe.spec:gsub("^tracepoint:", ""):gsub(":", "/")
+  local file = point and io.open(("%s/events/%s/format"):format(point, event))
+  if not file then return names end
+  for line in file:lines() do
+    local name = line:match("^%s*field:.-([%w_]+)[%[%]%d]*;")
+    if name and not name:find("^common_") then names[#names + 1] = name end
+  end
+  file:close()
+  return names
+end
+
 --- The probes in groups that one program can serve: the same kind, the same `args` where
 --- the expressions mention them.
 ---@param all bpf.quick.Probe[]
