@@ -73,7 +73,9 @@ int object_variable_memory(lua_State* lua) {
   const auto place = static_cast<std::size_t>(luaL_checkinteger(lua, 2));
   if (place < 1 || place > object.variables().size())
     return luaL_argerror(lua, 2, "no such variable");
-  lua_pushlightuserdata(lua, object.variable_memory(object.variables()[place - 1]));
+  std::byte* memory = object.variable_memory(object.variables()[place - 1]);
+  if (!memory) return 0;  // LuaJIT's null pointer is not nil
+  lua_pushlightuserdata(lua, memory);
   return 1;
 }
 
