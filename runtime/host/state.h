@@ -21,10 +21,10 @@ struct Settings {
   bool csv = false;
   bool verbose = false;
   bool no_cache = false;
-  std::string cache;     ///< --cache: "clear" or "stats"
-  std::string dump;      ///< what to show of each object; empty: nothing
-  std::string output;    ///< the file for it; empty: standard output
-  bool dry_run = false;  ///< compile and verify, attach nothing
+  std::string cache;         ///< --cache: "clear" or "stats"
+  std::string dump;          ///< what to show of each object; empty: nothing
+  std::string output;        ///< the file for it; empty: standard output
+  bool dry_run = false;      ///< compile and verify, attach nothing
   bool interactive = false;  ///< the prompt, after the code or script if there is one
 };
 
