@@ -20,16 +20,22 @@ logged() {
   die "this failed, its output is above: $*"
 }
 
-# need GROUP...: installs the packages of these groups of packages.list that are missing.
-need() {
-  local wanted missing
+# missing GROUP...: the packages of these groups of packages.list that are not installed.
+missing() {
+  local wanted
   command -v dpkg-query >/dev/null || return 0   # not Debian: CMake names what is missing
   mapfile -t wanted < <(awk -v groups=" $* " '
     /^\[/ { inside = index(groups, " " substr($0, 2, length($0) - 2) " ") }
     /^[a-z0-9]/ && inside { print $1 }' "$root/packages.list")
-  mapfile -t missing < <(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) \
+  comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) \
     <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
-      sed -n 's/^installed //p' | sort -u))
+      sed -n 's/^installed //p' | sort -u)
+}
+
+# need GROUP...: installs them.
+need() {
+  local missing
+  mapfile -t missing < <(missing "$@")
   ((${#missing[@]})) || return 0
   can_be_root || die "these packages are missing, and installing them needs root: ${missing[*]}" 3
   printf '%s: installing %s\n' "${0##*/}" "${missing[*]}" >&2
