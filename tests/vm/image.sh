@@ -11,7 +11,7 @@ modules=(veth 8021q dummy ifb tun vxlan null_blk sch_ingress cls_bpf act_bpf sch
 programs=(ip tc luajit)
 # Their commands are copied too: busybox's shell runs its own echo, true and ip without an
 # exec, which is not what the tests look for. busybox fills in the rest.
-packages=(bash coreutils dash findutils grep hostname mount procps sed util-linux)
+packages=(bash coreutils dash findutils grep hostname libc-bin mount procps sed util-linux)
 # Debug information of the compiler alone is larger than the machine.
 strip_above_mb=20
 
@@ -33,7 +33,7 @@ copy_tree() {   # copy_tree PATH...: to the same place in the image
 
 copy_tree "$root"/{tests,lua,scripts,examples,bpf_templates} "$build"/{bin,lib,share} \
   /usr/share/lua/5.1 /usr/share/luajit-2.1* /usr/lib/x86_64-linux-gnu/lua/5.1 \
-  /usr/lib/terminfo /lib/terminfo /usr/lib/locale/C.utf8 /etc/ld.so.cache
+  /usr/include/bpf /usr/lib/terminfo /lib/terminfo /usr/lib/locale/C.utf8 /etc/ld.so.cache
 find "$stage$build" -type f -size "+${strip_above_mb}M" -print0 |
   xargs -0 -r -n 1 strip --strip-debug
 find "$stage$build" -name '*.a' -delete
