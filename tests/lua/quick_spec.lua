@@ -166,6 +166,16 @@ describe("a line of -e", function()
     expect.truthy(pid, "a row in " .. result.out .. result.err)
   end)
 
+  it("has the fields of a tracepoint, from its format", function()
+    local result = support.run("-d 1 --json -e " .. support.quote([[
+      trace("tracepoint:syscalls:sys_enter_openat", "str(args->filename), args->flags",
+            { filter = 'comm == "cat"' })
+      os.execute("sleep 0.2; cat /proc/self/oom_adj >/dev/null; sleep 0.1")]]))
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find('{"filename":"/proc/self/oom_adj","flags":0}', 1, true),
+                  result.out .. result.err)
+  end)
+
   it("shows counts at its end", function()
     local result = support.run("-d 0.3 -e " .. support.quote(
       ([[count("%s", "comm") os.execute("%s %s getppid 7 /nowhere >/dev/null")]])

@@ -171,7 +171,7 @@ void DialectScanner::scope(const Token& token, llvm::StringRef word) {
   if (token.isOneOf(tok::l_brace, tok::l_paren)) depth_++;
   if (token.isOneOf(tok::r_brace, tok::r_paren) && depth_ > 0) depth_--;
   if (depth_ == 0 && token.isOneOf(tok::semi, tok::r_brace)) has_section_ = false;
-  if (is_struct_ && word.starts_with("tracepoint__")) note(signs_.bcc, word);
+  if (is_struct_ && word.starts_with("tracepoint__")) note(record_, word);
   is_struct_ = word == "struct";
 }
 
@@ -198,6 +198,7 @@ void DialectScanner::take(const Token& token) {
 }
 
 DialectSigns DialectScanner::finish() {
+  if (!signs_.bcc && !signs_.libbpf) signs_.bcc = std::move(record_);
   return std::move(signs_);
 }
 

@@ -63,6 +63,7 @@ class DialectScanner {
   bool has_section_ = false;    // this declaration has a SEC()
   bool is_struct_ = false;      // word_ follows `struct`
   DialectSigns signs_;
+  std::optional<DialectSign> record_;  // the first struct tracepoint__…
 };
 
 }  // namespace ebl::compile

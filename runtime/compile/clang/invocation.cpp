@@ -152,6 +152,10 @@ std::vector<std::string> front_end_arguments(const TextTraits& traits, Dialect d
       arguments.push_back("bpf/usdt.bpf.h");
     }
   }
+  if (dialect == Dialect::libbpf && !traits.tracepoints.empty()) {
+    arguments.push_back("-include");
+    arguments.push_back("ebl/tracepoints.h");
+  }
   arguments.insert(arguments.end(), user.begin(), user.end());
   return arguments;
 }

@@ -51,6 +51,15 @@ TEST(Dialect, ANameUnderSecIsJustAName) {
             "static int g(void) { return 1; }\nint h(void) { return g(); }");
 }
 
+TEST(Dialect, TheRecordOfATracepointIsASignOfBccOnlyWithoutSec) {
+  const std::string body = "{ return args != 0; }";
+  const char* record = "struct tracepoint__a__b *args)";
+  EXPECT_TRUE(has_program(object_of("int f(" + std::string(record) + body), "bcc/f"));
+  EXPECT_TRUE(has_program(
+      object_of("SEC(\"tracepoint/a/b\") int f(" + std::string(record) + body),
+      "tracepoint/a/b"));
+}
+
 TEST(Dialect, ATextThatDefinesTheMacroItself) {
   object_of(std::string("#define BPF_HASH(name) int name\nBPF_HASH(counts);\n") +
             kLibbpf);
