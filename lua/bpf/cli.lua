@@ -8,9 +8,12 @@
 --   }
 local argparse = require "argparse"
 local C = require "bpf.ffi_api"
+local look_up = require "bpf.look_up"
 local loop = require "bpf.loop"
 
 local M = {}
+
+local LAST_SIGNAL = 64
 
 local started = C.ebl_monotonic_ns()
 
@@ -35,6 +38,23 @@ function M.number(text)
   return nil, ("'%s' is not a whole number"):format(text)
 end
 
+--- A whole number.
+function M.integer(text)
+  local value = tonumber(text)
+  if value and value == math.floor(value) then return value end
+  return nil, ("'%s' is not a whole number"):format(text)
+end
+
+--- A signal by number or name: "9", "KILL", "SIGKILL".
+function M.signal(text)
+  if text:match("^%d+$") then return tonumber(text) end
+  local name = text:upper():gsub("^SIG", "")
+  for number = 1, LAST_SIGNAL do
+    if look_up.signal_name(number) == name then return number end
+  end
+  return nil, ("no signal '%s'"):format(text)
+end
+
 --- A positive number of seconds.
 function M.seconds(text)
   local value = tonumber(text)
@@ -50,6 +70,37 @@ function M.uid(text)
     if name == text then return tonumber(id) end
   end
   return nil, ("no user '%s'"):format(text)
+end
+
+--- Options that tools share, and what goes with them.
+M.TIME = { "-T --time", "time of day" }
+M.TIMESTAMP = { "-t --timestamp", "seconds since the start" }
+
+--- The columns of a tool, those of -T and -t first, without those whose `when` is false.
+---@param args table<string, any> what parse() gave
+---@param columns (bpf.Column|{when: any})[]
+---@return bpf.Column[]
+function M.columns(args, columns)
+  local all = {}
+  if args.time then all[1] = { name = "TIME", width = 8 } end
+  if args.timestamp then
+    all[#all + 1] = { name = "TIME", unit = "s", key = "seconds", width = 9,
+                      align = "left", format = "%.6f" }
+  end
+  for _, column in ipairs(columns) do
+    if column.when == nil or column.when then all[#all + 1] = column end
+  end
+  return all
+end
+
+--- What the columns of -T and -t show of an event.
+---@param args table<string, any>
+---@param ktime number|ffi.cdata* nanoseconds
+---@return string? time
+---@return number? seconds
+function M.times(args, ktime)
+  return args.time and look_up.time(ktime) or nil,
+         args.timestamp and M.elapsed(ktime) or nil
 end
 
 local function add_option(parser, entry)

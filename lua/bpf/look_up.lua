@@ -10,12 +10,14 @@ ffi.cdef [[
 const char *inet_ntop(int family, const void *address, char *text, uint32_t size);
 struct ebl_passwd { char *name; char *password; uint32_t uid; uint32_t gid; };
 struct ebl_passwd *getpwuid(uint32_t uid);
+const char *sigabbrev_np(int signal);
 ]]
 local C = ffi.C
 
 local M = {}
 
 local AF_INET, AF_INET6 = 2, 10
+local FIRST_REAL_TIME = 34 -- glibc keeps the two before for itself
 
 --- An IP address as text. Takes a number (IPv4 in network byte order, as the kernel's
 --- structs hold it), or an array view or string of 4 or 16 bytes.
@@ -45,6 +47,16 @@ end
 ---@return string name "ENOENT"
 ---@return string text "No such file or directory"
 M.errno = errors.errno
+
+--- A signal's name without "SIG": "KILL"; of a real-time signal "RTMIN+2".
+---@param number integer
+---@return string
+function M.signal_name(number)
+  local name = C.sigabbrev_np(number)
+  if name ~= nil then return ffi.string(name) end
+  return number >= FIRST_REAL_TIME and ("RTMIN+%d"):format(number - FIRST_REAL_TIME)
+         or tostring(number)
+end
 
 --- The login name of a user id; the id as text where there is none.
 ---@param uid integer

@@ -5,7 +5,7 @@
 --   ebpf-lua tests/lua/actor.lua exec_many COUNT SIZE       failing execs
 --   ebpf-lua tests/lua/actor.lua open UID CALL PATH FLAGS ...
 --   ebpf-lua tests/lua/actor.lua open_many COUNT PATH
---   ebpf-lua tests/lua/actor.lua getppid|udp|icmp ...       see below
+--   ebpf-lua tests/lua/actor.lua getppid|udp|icmp|exit ...  see below
 --
 -- It first prints its process id and its parent's; then, for each call, the result or
 -- -errno. "@N" as an argument is N times x.
@@ -27,11 +27,18 @@ long sendto(int fd, const void *data, size_t size, int flags, const void *to,
 int setsockopt(int fd, int level, int name, const void *value, uint32_t size);
 int inet_pton(int family, const char *text, void *address);
 int usleep(unsigned int microseconds);
+void _exit(int code);
+int kill(int pid, int signal);
+int pthread_create(unsigned long *thread, const void *attributes,
+                   void *(*start)(void *), void *argument);
+int pthread_join(unsigned long thread, void **result);
 typedef struct { uint16_t family, port; uint8_t rest[24]; } ebl_test_address;
 ]]
 local C = ffi.C
 
 local EXECVEAT = ffi.arch == "x64" and 322 or 281
+local TKILL, TGKILL = ffi.arch == "x64" and 200 or 130, ffi.arch == "x64" and 234 or 131
+local EXIT = ffi.arch == "x64" and 60 or 93
 local OPEN, OPENAT, OPENAT2 = 2, ffi.arch == "x64" and 257 or 56, 437
 local AT_FDCWD = -100
 local O_PATH = 0x200000
@@ -165,6 +172,47 @@ function acts.getppid(count, gate)
   end
   for _ = 1, tonumber(count) do C.getppid() end
   assert(io.open(gate .. ".done", "w")):close()
+end
+
+--- exit CODE
+function acts.exit(code)
+  C._exit(tonumber(code))
+end
+
+local signallers = {
+  kill = function(pid, signal) return C.kill(int(pid), int(signal)) end,
+  tkill = function(pid, signal) return C.syscall(TKILL, int(pid), int(signal)) end,
+  tgkill = function(pid, signal) return C.syscall(TGKILL, int(pid), int(pid),
+                                                  int(signal)) end,
+}
+
+--- kill UID [CALL PID SIGNAL]...
+function acts.kill(uid, ...)
+  become(uid)
+  local words = { ... }
+  for i = 1, #words, 3 do
+    say(result(signallers[words[i]](tonumber(words[i + 1]), tonumber(words[i + 2]))))
+  end
+end
+
+local function sleeping_thread(microseconds)
+  local thread = ffi.new("unsigned long[1]")
+  local start = ffi.cast("void *(*)(void *)", C.usleep)
+  assert(C.pthread_create(thread, nil, start, ffi.cast("void *", microseconds)) == 0)
+  return thread[0]
+end
+
+--- threads COUNT: makes them one after another and waits for the end of each.
+function acts.threads(count)
+  for _ = 1, tonumber(count) do C.pthread_join(sleeping_thread(1000), nil) end
+  C._exit(0)
+end
+
+--- leader_first CODE: the first thread ends with this code, 0.2 s before the last one,
+--- which ends the process.
+function acts.leader_first(code)
+  sleeping_thread(200000)
+  C.syscall(EXIT, int(tonumber(code)))
 end
 
 say(C.getpid(), C.getppid())

@@ -21,6 +21,21 @@ function M.actor(arguments)
   return actor .. arguments
 end
 
+--- Runs actor.lua in a process of its own; its id, its parent's, and the numbers that it
+--- printed, in order.
+---@param words string
+---@return integer pid
+---@return integer ppid
+---@return number[] results
+function M.act(words)
+  local result = support.sh(M.actor(words) .. "; true") -- else the shell becomes it
+  local pid, ppid, rest = result.out:match("^(%d+) (%d+)\n(.*)$")
+  assert(pid, result.out .. result.err)
+  local results = {}
+  for value in rest:gmatch("%-?%d+") do results[#results + 1] = tonumber(value) end
+  return tonumber(pid), tonumber(ppid), results
+end
+
 local function read(path)
   local file = io.open(path, "rb")
   if not file then return "" end
@@ -66,6 +81,11 @@ function Tool:wait_lines(accept, count)
     if #found >= (count or 1) then return found end
     if self:code() then error("the tool has ended: " .. self:err(), 0) end
   end)
+end
+
+--- As wait_lines() for the lines where one of the words is the number `id`.
+function Tool:rows_of(id, count)
+  return self:wait_lines("%f[%w]" .. id .. "%f[%W]", count)
 end
 
 --- Its exit code, once it has ended.
