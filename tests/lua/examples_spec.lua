@@ -9,15 +9,20 @@ local HERE = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local EXAMPLES = HERE .. "../../examples/"
 
 --- Runs an example in the background while `event` (shell) runs again and again, until
---- its output has a line that matches `pattern`. Returns its whole output.
-local function watch(example, event, pattern)
+--- its output has a line that matches each of the patterns: it may be attached in the midst
+--- of the first time. Returns its whole output.
+local function watch(example, event, ...)
+  local greps = {}
+  for i, pattern in ipairs { ... } do
+    greps[i] = ('grep -qE %s "$out"'):format(support.quote(pattern))
+  end
   return support.sh(support.WAIT_FOR .. ([[
     out=$(mktemp)
     %s %s >"$out" 2>&1 &
     example=$!
     seen() {
       { %s; } >/dev/null 2>&1
-      grep -qE %s "$out" || ! kill -0 $example
+      { %s; } || ! kill -0 $example
     }
     wait_for seen
     kill -INT $example
@@ -26,7 +31,8 @@ local function watch(example, event, pattern)
     cat "$out"
     rm -f "$out"
     exit $code
-  ]]):format(support.quote(support.program), example, event, support.quote(pattern)))
+  ]]):format(support.quote(support.program), example, event,
+             table.concat(greps, " && ")))
 end
 
 local function file(name)
@@ -66,7 +72,7 @@ describe("example", function()
 
   it("ringbuf sends failed processes and discards the others", function()
     local event = "sh -c 'exit 7'; sh -c 'kill -9 $$'; true"
-    local result = watch(file "ringbuf.lua", event, " 9 .* sh$")
+    local result = watch(file "ringbuf.lua", event, " 9 .* sh$", " 7 .* sh$")
     expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
     expect.truthy(result.out:find "PID     PPID    STATUS SIGNAL   AGE%(ms%) COMM",
                   result.out)
