@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <ebl/ebpf_lua.h>
+#include <ebl/counts.h>
 
 /* An array decays in a comma expression; nothing else changes its type there. */
 #define quick_is_array(x)                                                          \
@@ -75,31 +75,4 @@ static __always_inline void quick_join(char *to, unsigned int size,
 			break;
 		at += length - 1;
 	}
-}
-
-static __always_inline void quick_add(void *map, const void *key, __u64 amount)
-{
-	__u64 *count = bpf_map_lookup_elem(map, key);
-
-	if (!count) {
-		__u64 zero = 0;
-
-		bpf_map_update_elem(map, key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(map, key);
-	}
-	if (count)
-		__sync_fetch_and_add(count, amount);
-}
-
-/* The number of bits of a value: slot n holds 2^(n-1) to 2^n - 1, slot 1 also 0. */
-static __always_inline __u32 quick_log2(__u64 value)
-{
-	__u32 slot = 1;
-
-	for (int width = 32; width > 0; width /= 2)
-		if (value >> width) {
-			value >>= width;
-			slot += width;
-		}
-	return slot;
 }

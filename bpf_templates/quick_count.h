@@ -7,5 +7,5 @@ HASH(quick_counts, struct quick_key, __u64, QUICK_ENTRIES);
 		struct quick_key key;                                              \
 		__builtin_memset(&key, 0, sizeof(key));                            \
 		QUICK_FILL(key)                                                    \
-		quick_add(&quick_counts, &key, 1);                                 \
+		count_add(&quick_counts, &key, 1);                                 \
 	} while (0)

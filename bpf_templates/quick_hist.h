@@ -19,7 +19,7 @@ static __always_inline __s32 quick_slot(__s64 value)
 }
 #define quick_slot_of(v) quick_slot(v)
 #else
-#define quick_slot_of(v) (quick_is_negative(v) ? 0 : quick_log2(v))
+#define quick_slot_of(v) (quick_is_negative(v) ? 0 : log2_slot(v))
 #endif
 
 #define QUICK_ACTION()                                                             \
@@ -29,5 +29,5 @@ static __always_inline __s32 quick_slot(__s64 value)
 		__builtin_memset(&key, 0, sizeof(key));                            \
 		QUICK_FILL(key)                                                    \
 		key.slot = quick_slot_of(value);                                   \
-		quick_add(&quick_counts, &key, 1);                                 \
+		count_add(&quick_counts, &key, 1);                                 \
 	} while (0)

@@ -27,6 +27,6 @@ HASH(quick_counts, struct quick_key, __u64, QUICK_ENTRIES);
 		bpf_map_delete_elem(&quick_starts, &pair);                         \
 		__builtin_memset(&key, 0, sizeof(key));                            \
 		QUICK_FILL(key)                                                    \
-		key.slot = quick_log2(now / QUICK_UNIT_NS);                        \
-		quick_add(&quick_counts, &key, 1);                                 \
+		key.slot = log2_slot(now / QUICK_UNIT_NS);                        \
+		count_add(&quick_counts, &key, 1);                                 \
 	} while (0)

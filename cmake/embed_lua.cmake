@@ -1,7 +1,8 @@
 # embed_lua(TARGET): compiles every module under lua/ (and Debian's argparse) to LuaJIT bytecode and links it into
 # TARGET. The result is embedded_modules() of runtime/host/embedded.h. The text between the
 # marks of runtime/host/ffi_api.h becomes the module bpf.ffi_declarations, so that C and Lua
-# cannot disagree about it.
+# cannot disagree about it; the names of system calls become bpf.syscall_names.
+include(${CMAKE_CURRENT_LIST_DIR}/syscall_names.cmake)
 find_program(LUAJIT_PROGRAM luajit REQUIRED)
 find_file(ARGPARSE_LUA argparse.lua PATHS /usr/share/lua/5.1 REQUIRED)
 
@@ -17,6 +18,7 @@ function(embed_lua target)
   string(REGEX MATCH "// cdef begin\n(.*)// cdef end" ignored "${text}")
   file(CONFIGURE OUTPUT ${out}/ffi_declarations.lua CONTENT "return [==[\n${CMAKE_MATCH_1}]==]\n"
        @ONLY)
+  syscall_names(${out}/syscall_names.lua)
 
   set(declarations "")
   set(entries "")
@@ -27,15 +29,16 @@ function(embed_lua target)
     list(APPEND files "${root}|${source}")
   endforeach()
   get_filename_component(argparse_dir ${ARGPARSE_LUA} DIRECTORY)
-  list(APPEND files "${argparse_dir}|argparse.lua" "${out}|ffi_declarations.lua")
+  list(APPEND files "${argparse_dir}|argparse.lua" "${out}|ffi_declarations.lua"
+       "${out}|syscall_names.lua")
   foreach(pair ${files})
     string(REPLACE "|" ";" pair "${pair}")
     list(GET pair 0 base)
     list(GET pair 1 file)
     string(REGEX REPLACE "(/init)?\\.lua$" "" module "${file}")
     string(REPLACE "/" "." module "${module}")
-    if(module STREQUAL "ffi_declarations")
-      set(module bpf.ffi_declarations)
+    if(base STREQUAL out)
+      set(module bpf.${module})
     endif()
     set(bytecode ${out}/${module}.bc)
     add_custom_command(OUTPUT ${bytecode}

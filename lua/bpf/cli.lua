@@ -13,7 +13,7 @@ local loop = require "bpf.loop"
 
 local M = {}
 
-local LAST_SIGNAL = 64
+local LAST_SIGNAL, LAST_ERRNO = 64, 133
 
 local started = C.ebl_monotonic_ns()
 
@@ -38,6 +38,13 @@ function M.number(text)
   return nil, ("'%s' is not a whole number"):format(text)
 end
 
+--- A whole number of at least 1.
+function M.positive(text)
+  local value = tonumber(text)
+  if value and value >= 1 and value == math.floor(value) then return value end
+  return nil, ("'%s' is not a whole number above 0"):format(text)
+end
+
 --- A whole number.
 function M.integer(text)
   local value = tonumber(text)
@@ -53,6 +60,15 @@ function M.signal(text)
     if look_up.signal_name(number) == name then return number end
   end
   return nil, ("no signal '%s'"):format(text)
+end
+
+--- An errno value by number or name: "2", "ENOENT".
+function M.errno(text)
+  if text:match("^%d+$") then return tonumber(text) end
+  for number = 1, LAST_ERRNO do
+    if look_up.errno(number) == text:upper() then return number end
+  end
+  return nil, ("no error '%s'"):format(text)
 end
 
 --- A positive number of seconds.

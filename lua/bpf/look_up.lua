@@ -58,6 +58,38 @@ function M.signal_name(number)
          or tostring(number)
 end
 
+local syscall_names
+
+--- A system call's name; "[N]" for a number that has none.
+---@param number integer
+---@return string
+function M.syscall_name(number)
+  syscall_names = syscall_names or require "bpf.syscall_names"
+  return syscall_names[number] or ("[%d]"):format(number)
+end
+
+--- All system calls of this architecture, by number.
+---@return {number: integer, syscall: string}[]
+function M.syscalls()
+  syscall_names = syscall_names or require "bpf.syscall_names"
+  local list = {}
+  for number, name in pairs(syscall_names) do
+    list[#list + 1] = { number = number, syscall = name }
+  end
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
+--- The number of a system call, or nil.
+---@param name string
+---@return integer?
+function M.syscall_number(name)
+  for _, entry in ipairs(M.syscalls()) do
+    if entry.syscall == name then return entry.number end
+  end
+  return nil
+end
+
 --- The login name of a user id; the id as text where there is none.
 ---@param uid integer
 ---@return string

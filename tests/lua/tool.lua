@@ -136,12 +136,12 @@ local function start(command, options)
   return self
 end
 
---- Starts a tool and calls `fn(tool)` once it is attached, which shows by its header or,
---- where it has none, by what it prints of `options.warm_up`, a shell command. Always
---- ends the tool.
+--- Starts a tool and calls `fn(tool)` once it is attached, which shows by its header, by
+--- what it says on standard error (`options.banner`) or, where it has neither, by what it
+--- prints of `options.warm_up`, a shell command. Always ends the tool.
 ---@param name string
 ---@param arguments string shell words
----@param options {netns: string?, warm_up: string?, input: boolean?}
+---@param options {netns: string?, warm_up: string?, input: boolean?, banner: string?}
 ---@param fn fun(tool: Tool)
 function M.with(name, arguments, options, fn)
   local self = start(M.command(name, arguments), options)
@@ -149,6 +149,7 @@ function M.with(name, arguments, options, fn)
     M.wait_for("the tool to attach", function()
       if self:code() then error("the tool has ended:\n" .. self:err(), 0) end
       if options.warm_up and self:out() == "" then support.sh(options.warm_up) end
+      if options.banner then return self:err():find(options.banner, 1, true) end
       return self:out() ~= ""
     end)
     fn(self)
@@ -165,9 +166,25 @@ function M.clock_since(from)
   return times
 end
 
---- What every tool does alike: help, mistakes, -d, a closed pipe.
+--- Starts `count` getppid calls in a process of its own once run() is called.
+---@return {pid: integer, run: fun()}
+function M.caller(count)
+  local gate = os.tmpname()
+  local pipe = io.popen("exec " .. M.actor(("getppid %d %s"):format(count, gate)))
+  local pid = tonumber(pipe:read("*l"):match("%d+"))
+  return { pid = pid, run = function()
+    os.remove(gate)
+    M.wait_for("the calls", function() return io.open(gate .. ".done") end):close()
+    os.remove(gate .. ".done")
+    pipe:close()
+  end }
+end
+
+--- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what it
+--- says on standard error when it is attached.
 function M.common_tests(name, options)
   local command = M.command(name)
+  local banner = options.banner and options.banner .. "... Hit Ctrl-C to end.\n" or ""
   it("explains itself with examples", function()
     local result = support.sh(command .. "-h")
     expect.equal({ result.code, result.err }, { 0, "" })
@@ -189,18 +206,18 @@ function M.common_tests(name, options)
   it("ends after -d seconds, and quietly when nobody reads", function()
     local before = os.time()
     local result = support.sh(command .. "-d 1")
-    expect.equal({ result.code, result.err }, { 0, "" })
+    expect.equal({ result.code, result.err }, { 0, banner })
     expect.truthy(os.time() - before < 30 * support.patience, "seconds")
     result = support.sh(("set -o pipefail; %s -d 1 | head -1 >/dev/null"):format(command))
-    expect.equal({ result.code, result.err }, { 0, "" })
+    expect.equal({ result.code, result.err }, { 0, banner })
   end)
 
   it("ends with exit code 0 on Ctrl-C and SIGTERM", function()
-    M.with(name, "", {}, function(tool) expect.equal(tool:stop(), 0) end)
-    M.with(name, "", {}, function(tool)
+    M.with(name, "", options, function(tool) expect.equal(tool:stop(), 0) end)
+    M.with(name, "", options, function(tool)
       tool:signal("TERM")
       expect.equal(M.wait_for("the end", function() return tool:code() end), 0)
-      expect.equal(tool:err(), "")
+      expect.equal(tool:err(), banner)
     end)
   end)
 end

@@ -50,7 +50,7 @@ local function value_of(self, column, view, place)
   if form == "value" then
     local type_ = decode.type_of(view).fields[place].type
     if type_.kind == "pointer" then return pointer_text(value) end
-    if decode.type_of(value) then return decode.view.totable(value) end
+    if decode.type_of(value) then return decode.totable(value) end
   end
   return value
 end
