@@ -8,7 +8,17 @@ local names, pending = {}, {}
 local SKIP = {}
 
 local function show(v)
-  return type(v) == "string" and ("%q"):format(v) or tostring(v)
+  if type(v) == "string" then return ("%q"):format(v) end
+  if type(v) ~= "table" or getmetatable(v) then return tostring(v) end
+  local parts = {}
+  for i, item in ipairs(v) do parts[i] = show(item) end
+  local listed = #parts
+  for key, item in pairs(v) do
+    local in_list = type(key) == "number" and key >= 1 and key <= listed and key % 1 == 0
+    if not in_list then parts[#parts + 1] = tostring(key) .. " = " .. show(item) end
+  end
+  if listed == 0 then table.sort(parts) end
+  return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
 local function same(a, b)

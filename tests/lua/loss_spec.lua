@@ -162,7 +162,7 @@ describe("losses of", function()
       static int keep(void *ctx)
       {
         if (bpf_get_current_pid_tgid() >> 32 == target)
-          bpf_get_stackid(ctx, &stacks, 0);
+          bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
         return 0;
       }
       SEC("tracepoint/syscalls/sys_enter_getppid")

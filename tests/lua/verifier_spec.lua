@@ -53,7 +53,10 @@ describe("a program that the verifier refuses", function()
         sentence = sentence or expected:match("^[^\n]*")
         local other = OTHERWISE[name]
         local is_other = other and err.message:find(other, 1, true)
-        contains(err.message, is_other and other or sentence)
+        -- The log of an older kernel alone does not tell the line of a call.
+        local keeps_line = sentence:find("() in line", 1, true)
+        local message = err.message:gsub("%(%) in line %d+", keeps_line and "%0" or "()")
+        contains(message, is_other and other or sentence)
         if line then expect.equal(err.location.line, LINES[name] or tonumber(line)) end
         local place = err.location
         if place then expect.equal(place.file:match("[^/]+$"), name .. ".c") end
