@@ -74,8 +74,8 @@ local function difference(now, before)
   return changed and out or nil
 end
 
---- A function that gives, at each call, what the map's counts have grown by since the last
---- one: {[key] = count}; of a struct of counts, {[key] = {field = count}}.
+--- A function that gives, at each call, what the map's counts have grown by since the
+--- last one: {[key] = count}; of a struct of counts, {[key] = {field = count}}.
 ---@param map bpf.Map
 ---@return fun(): table<any, any>
 function M.changes(map)

@@ -215,5 +215,22 @@ function acts.leader_first(code)
   C.syscall(EXIT, int(tonumber(code)))
 end
 
+--- tcp UID ADDRESS PORT SENT WANTED: a connection that sends SENT bytes and reads WANTED;
+--- prints its own port.
+function acts.tcp(uid, address_, port, sent, wanted)
+  become(uid)
+  local client, err = require("net").client(address_, tonumber(port), 20)
+  if not client then return say(-err) end
+  say((select(2, client:name())))
+  if tonumber(sent) > 0 then client:send(("x"):rep(tonumber(sent))) end
+  local got = 0
+  while got < tonumber(wanted) do
+    local data = client:receive()
+    if not data then break end -- reset
+    got = got + #data
+  end
+  client:close()
+end
+
 say(C.getpid(), C.getppid())
 acts[arg[1]](unpack(arg, 2))

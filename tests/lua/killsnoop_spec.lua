@@ -64,7 +64,8 @@ describe("killsnoop", function()
 
   it("filters by result, sender, target and signal", function()
     with_sleeper(function(target)
-      local calls = ("kill 0 kill %d 0 kill %d 28 kill -%d 28"):format(target, target, GONE)
+      local calls =
+        ("kill 0 kill %d 0 kill %d 28 kill -%d 28"):format(target, target, GONE)
       for options, wanted in pairs {
         ["-x"] = function(pid) return { row(pid, 28, -GONE, -3) } end,
         ["--tpid=-" .. GONE] = function(pid) return { row(pid, 28, -GONE, -3) } end,

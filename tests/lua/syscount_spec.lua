@@ -100,14 +100,16 @@ describe("syscount", function()
     expect.equal(lines_of("-t %d --syscall getppid", 50)[3],
                  "getppid                      50")
     local caller = tools.caller(60)
-    tools.with("syscount", ("-c %d -P -T 1000 --syscall getppid"):format(support.pid), NONE,
-               function(tool)
+    local arguments = ("-c %d -P -T 1000 --syscall getppid"):format(support.pid)
+    tools.with("syscount", arguments, NONE, function(tool)
       caller.run()
-      local other = tools.act("getppid 5 /nonexistent-gate") -- child of a shell
+      local gate = support.sh("mktemp -d").out:match("%S+") .. "/none"
+      local other = tools.act("getppid 5 " .. gate) -- the child of a shell
       expect.equal(tool:stop(), 0)
       expect.equal(row_of(tool:lines(), caller.pid),
                    ("%-6d %-15s %8d"):format(caller.pid, "ebpf-lua", 60))
       expect.truthy(not tool:out():find("\n" .. other .. " "), "a grandchild's calls")
+      support.sh("rm -r " .. gate:match("^(.*)/"))
     end)
   end)
 

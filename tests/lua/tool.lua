@@ -36,6 +36,22 @@ function M.act(words)
   return tonumber(pid), tonumber(ppid), results
 end
 
+--- As act(), but `fn(pid)` runs beside it.
+---@param words string
+---@param fn fun(pid: integer)
+---@return integer pid
+---@return number[] results
+function M.act_beside(words, fn)
+  local pipe = assert(io.popen("exec " .. M.actor(words)))
+  local pid, results = tonumber(pipe:read("*l"):match("%d+")), {}
+  fn(pid)
+  for value in pipe:read("*a"):gmatch("%-?%d+") do
+    results[#results + 1] = tonumber(value)
+  end
+  pipe:close()
+  return pid, results
+end
+
 local function read(path)
   local file = io.open(path, "rb")
   if not file then return "" end
@@ -138,17 +154,24 @@ end
 
 --- Starts a tool and calls `fn(tool)` once it is attached, which shows by its header, by
 --- what it says on standard error (`options.banner`) or, where it has neither, by what it
---- prints of `options.warm_up`, a shell command. Always ends the tool.
+--- prints of `options.warm_up`, a shell command or a function. Always ends the tool.
 ---@param name string
 ---@param arguments string shell words
----@param options {netns: string?, warm_up: string?, input: boolean?, banner: string?}
+---@param options {netns: string?, warm_up: string|fun()?, input: boolean?,
+---banner: string?}
 ---@param fn fun(tool: Tool)
 function M.with(name, arguments, options, fn)
   local self = start(M.command(name, arguments), options)
   local ok, err = xpcall(function()
     M.wait_for("the tool to attach", function()
       if self:code() then error("the tool has ended:\n" .. self:err(), 0) end
-      if options.warm_up and self:out() == "" then support.sh(options.warm_up) end
+      if options.warm_up and self:out() == "" then
+        if type(options.warm_up) == "string" then
+          support.sh(options.warm_up)
+        else
+          options.warm_up()
+        end
+      end
       if options.banner then return self:err():find(options.banner, 1, true) end
       return self:out() ~= ""
     end)
@@ -180,8 +203,8 @@ function M.caller(count)
   end }
 end
 
---- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what it
---- says on standard error when it is attached.
+--- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what
+--- it says on standard error when it is attached.
 function M.common_tests(name, options)
   local command = M.command(name)
   local banner = options.banner and options.banner .. "... Hit Ctrl-C to end.\n" or ""
