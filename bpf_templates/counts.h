@@ -32,3 +32,16 @@ static __always_inline __u32 log2_slot(__u64 value)
 		}
 	return slot;
 }
+
+/* The key of a map of histograms: of a process, a thread, or 0 for the only one. */
+struct hist_key {
+	__u32 id;
+	__u32 slot;
+};
+
+static __always_inline void hist_add(void *map, __u32 id, __u64 value)
+{
+	struct hist_key key = { id, log2_slot(value) };
+
+	count_add(map, &key, 1);
+}

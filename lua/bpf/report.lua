@@ -91,4 +91,20 @@ function M.changes(map)
   end
 end
 
+--- A show() for run(): what a map of histograms has grown by. Its keys are struct
+--- hist_key; without `options.section` they are all one histogram.
+---@param map bpf.Map
+---@param options bpf.HistogramOptions
+---@return fun()
+function M.histograms(map, options)
+  local changes = M.changes(map)
+  return function()
+    local data = {}
+    for key, count in pairs(changes()) do
+      data[options.section and key or key.slot] = count
+    end
+    output.api.print_log2_hist(data, options)
+  end
+end
+
 return M

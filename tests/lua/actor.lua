@@ -215,6 +215,28 @@ function acts.leader_first(code)
   C.syscall(EXIT, int(tonumber(code)))
 end
 
+--- How often this thread has been taken off a CPU.
+local function switches()
+  local sum = 0
+  for line in io.lines("/proc/thread-self/status") do
+    sum = sum + (tonumber(line:match("ctxt_switches:%s*(%d+)")) or 0)
+  end
+  return sum
+end
+
+--- sleep COUNT MICROSECONDS: then prints how often it has been off a CPU so far.
+function acts.sleep(count, microseconds)
+  for _ = 1, tonumber(count) do C.usleep(tonumber(microseconds)) end
+  say(switches())
+end
+
+--- spin SECONDS: the same after using a CPU.
+function acts.spin(seconds)
+  local stop = os.clock() + tonumber(seconds)
+  while os.clock() < stop do end -- luacheck: ignore 542
+  say(switches())
+end
+
 --- tcp UID ADDRESS PORT SENT WANTED: a connection that sends SENT bytes and reads WANTED;
 --- prints its own port.
 function acts.tcp(uid, address_, port, sent, wanted)

@@ -203,6 +203,27 @@ function M.caller(count)
   end }
 end
 
+--- The histogram of a section, or the only one, of a tool's text: {{min, max, count}},
+--- and the sum of the counts.
+---@param text string
+---@param title string? "pid = 181"
+function M.histogram(text, title)
+  local at = title and text:find("\n" .. title .. "\n", 1, true) or not title and 1
+  if not at then error("no section " .. title .. " in\n" .. text:sub(1, 2000), 2) end
+  local rows, sum = {}, 0
+  for line in text:sub(at + #(title or "") + 2):gmatch("[^\n]+") do
+    local min, max, count = line:match("^ *(%d+) %-> (%d+) +: (%d+) +|%**%s*|$")
+    if min then
+      rows[#rows + 1] = { min = tonumber(min), max = tonumber(max),
+                          count = tonumber(count) }
+      sum = sum + tonumber(count)
+    elseif #rows > 0 then
+      break
+    end
+  end
+  return rows, sum
+end
+
 --- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what
 --- it says on standard error when it is attached.
 function M.common_tests(name, options)
