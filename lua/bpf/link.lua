@@ -1,6 +1,8 @@
 -- Links: what is attached. The object owns them; dropping one from Lua detaches nothing.
 local errors = require "bpf.errors"
+local ffi = require "ffi"
 local losses = require "bpf.losses"
+local record_type = require "bpf.record_type"
 
 local M = {}
 
@@ -78,6 +80,37 @@ end
 function Link:update(program)
   program:load()
   errors.check(open(self):update(program.owner.handle, program.name))
+end
+
+--- What the program of an iterator (`iter:…`) writes, run now over all there is.
+---@return string bytes
+function Link:read()
+  return errors.check(open(self):read())
+end
+
+--- The same, line by line.
+---@return fun(): string?
+function Link:lines()
+  return self:read():gmatch("[^\n]+")
+end
+
+--- The same as records: what the program writes with bpf_seq_write().
+---@param type_name string "struct entry", a type of the program's C
+---@return fun(): any
+function Link:records(type_name)
+  local set, root = record_type.named(self.owner, type_name)
+  local size, own = set:size(root), set:own(root)
+  local bytes, at = self:read(), 0
+  if #bytes % size ~= 0 then
+    errors.misuse(("%s: %d bytes are no whole number of %s (%d bytes)")
+                  :format(self.spec, #bytes, type_name, size))
+  end
+  local start = ffi.cast("const uint8_t *", bytes)
+  return function()
+    if at == #bytes then return nil end
+    at = at + size
+    return own(start + (at - size))
+  end
 end
 
 function Link:__tostring()

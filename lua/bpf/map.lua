@@ -6,13 +6,13 @@
 -- m:delete(k).
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
-local decode = require "bpf.decode"
 local errors = require "bpf.errors"
 local losses = require "bpf.losses"
 local events = require "bpf.events"
 local host = require "bpf.host"
 local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
+local records = require "bpf.record_type"
 
 local M = {}
 
@@ -226,17 +226,12 @@ function Map:count()
 end
 
 local function record_type(self, type_name)
-  if type_name ~= nil and type(type_name) ~= "string" then
-    errors.misuse('the type of a record is given as text: "struct event"')
-  end
-  local id = self.entry.record_type
-  if type_name then id = errors.check(self.owner.handle:type_id(type_name)) end
-  if id == 0 then
+  if type_name ~= nil then return records.named(self.owner, type_name) end
+  if self.entry.record_type == 0 then
     errors.misuse(("the type of the records of map '%s' is not known"):format(self.name),
                   'name it: :each(fn, "struct event")')
   end
-  local layout = errors.check(self.owner.handle:layout(id))
-  return decode.new(layout.types), layout.root
+  return records.of(self.owner, self.entry.record_type)
 end
 
 local function fill(self, list, codec, what)

@@ -28,6 +28,7 @@ end
 local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
                          replace = "boolean", before = "any", after = "any",
                          defrag = "boolean", priority = "number", socket = "number",
+                         map = "table",
                          device = "string", via = "string" }
 
 --- before = and after = as the host takes them: a link, a program, or true for all.
@@ -55,6 +56,7 @@ local function host_options(options)
   local out = {}
   for name, value in pairs(options) do out[name] = value end
   out.before, out.after, out.position = nil, nil, position(options)
+  out.map = options.map and options.map:fd()
   return out
 end
 

@@ -31,6 +31,9 @@ std::span<const KindInfo* const> all_kinds() {
       &lwt_kind,
       &seg6local_kind,
       &lirc_mode2_kind,
+      &lsm_kind,
+      &lsm_cgroup_kind,
+      &iter_kind,
   };
   return kinds;
 }

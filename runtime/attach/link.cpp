@@ -35,7 +35,8 @@ Result<void> check_options(const KindInfo& info, const Options& options) {
       {"cookie", options.cookie.has_value(), &OptionSet::cookie},
       {"replace", options.replace, &OptionSet::replace},
       {"before or after", options.position.has_value(), &OptionSet::position},
-      {"defrag", options.defrag, &OptionSet::defrag}};
+      {"defrag", options.defrag, &OptionSet::defrag},
+      {"map", options.map.has_value(), &OptionSet::map}};
   for (const Row& row : rows) {
     if (!row.given || info.options.*row.taken) continue;
     return attach_error(Code::invalid,

@@ -42,7 +42,7 @@ struct Options {
   std::optional<std::uint32_t>
       priority;               ///< tc: lower runs earlier; default the kernel's
   std::optional<int> socket;  ///< socket_filter, sk_reuseport: a descriptor, borrowed
-  std::optional<int> map;     ///< sockmap: that map's descriptor, borrowed
+  std::optional<int> map;     ///< sockmap, iter: that map's descriptor, borrowed
   std::string device;         ///< lwt, seg6local: the interface of the route
   std::string via;            ///< lwt, seg6local: its gateway; empty: none
 };
@@ -106,6 +106,9 @@ class Link {
 /// child process inherits those descriptors and closes them in the background. Rejected:
 /// a thread for it (the exit of the process would wait).
 void close_all(std::span<Link* const> links);
+
+/// Walks what the link of an iter probe is about: all that its program wrote.
+Result<std::string> read_iterator(const Link& link);
 
 /// Sets what the kernel must know before the program is loaded: its type where SEC() does
 /// not tell it, and the target function of fentry, fexit and tp_btf. Call it for each

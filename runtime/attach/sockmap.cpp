@@ -116,7 +116,7 @@ constinit const KindInfo sockmap_kind = {
     .word = "sockmap",
     .form = "sockmap:MAP:HOOK, as in sockmap:sockets:stream_verdict",
     .sections = sections,
-    .options = {},
+    .options = {.map = true},
     .type = BPF_PROG_TYPE_SK_SKB,
     .attach_type = {},
     .parse = parse,

@@ -17,8 +17,7 @@ namespace {
 // a program alone in silence would look like a probe that never fires.
 constexpr std::string_view later_sections[] = {
     "ksyscall", "kretsyscall", "kprobe.multi", "kretprobe.multi",
-    "fmod_ret", "fmod_ret.s",  "freplace",     "lsm",
-    "lsm.s",    "lsm_cgroup",  "iter",         "iter.s",
+    "fmod_ret", "fmod_ret.s",  "freplace",
 };
 
 Error invalid_spec(std::string message, std::string hint) {

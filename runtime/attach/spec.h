@@ -12,7 +12,7 @@
 //   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]     tc:INTERFACE:ingress|egress
 //   sockmap:MAP:stream_parser|stream_verdict|verdict|sk_msg     sk_reuseport
 //   socket_filter[:INTERFACE]     lwt:PREFIX:in|out|xmit     seg6local:PREFIX
-//   lirc_mode2:DEVICE
+//   lirc_mode2:DEVICE     lsm:HOOK     lsm_cgroup:PATH:HOOK     iter:TARGET
 //
 // A new kind is a file beside this one, a line in kinds.cpp and a test.
 #pragma once
@@ -53,6 +53,9 @@ enum class Kind {
   lwt,
   seg6local,
   lirc_mode2,
+  lsm,
+  lsm_cgroup,
+  iter,
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…

@@ -38,6 +38,14 @@ int link_info(lua_State* lua) {
   return 1;
 }
 
+/// link:read() -> all that the program of an iterator writes | nil, err
+int link_read(lua_State* lua) {
+  Result<std::string> bytes = attach::read_iterator(LinkBox::open(lua, 1, kLink));
+  if (!bytes) return fail(lua, bytes.error());
+  push(lua, *bytes);
+  return 1;
+}
+
 int link_close(lua_State* lua) {
   LinkBox::check(lua, 1, kLink)->close();
   return 0;
@@ -66,6 +74,7 @@ constexpr luaL_Reg kMethods[] = {{"spec", link_spec},
                                  {"pin", link_pin},
                                  {"update", link_update},
                                  {"info", link_info},
+                                 {"read", link_read},
                                  {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"close_links", close_links}, {nullptr, nullptr}};
 

@@ -277,6 +277,7 @@ attach::Options attach_options(lua_State* lua, int index) {
     options.priority = static_cast<std::uint32_t>(*priority);
   if (auto socket = number_field(lua, index, "socket"))
     options.socket = static_cast<int>(*socket);
+  if (auto map = number_field(lua, index, "map")) options.map = static_cast<int>(*map);
   options.device = string_field(lua, index, "device");
   options.via = string_field(lua, index, "via");
   lua_getfield(lua, index, "position");

@@ -230,7 +230,10 @@ harness.describe("a program of BCC C", function()
         return 0;
       }]]
     expect.equal(obj.programs.bpf_iter__task.section, "iter/task")
-    kernel.try(obj.programs.bpf_iter__task.load, obj.programs.bpf_iter__task)
+    local walk = kernel.attach(obj.programs.bpf_iter__task)
+    local found = {}
+    for line in walk:lines() do found[line] = true end
+    expect.truthy(found[tostring(support.pid)], "this process")
     obj:close()
   end)
 

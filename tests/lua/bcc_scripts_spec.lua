@@ -50,16 +50,18 @@ describe("BCC scripts", function()
   it("Ctrl-C ends a wait; what pcall or poll_loop leaves goes on, then the script ends",
      function()
     local cases = {
-      ["local ok = pcall(utils.posix.sleep, 60) print('summary', ok)"] =
+      ["ready() local ok = pcall(utils.posix.sleep, 60) print('summary', ok)"] =
         "ready\nsummary\tfalse\n",
-      ["BPF:new{text = 'BPF_HASH(t);'}:perf_buffer_poll_loop() print 'summary'"] =
-        "ready\nsummary\n",
-      ["utils.posix.sleep(60) print 'never'"] = "ready\n",
-      ["while true do BPF:new{text = 'BPF_HASH(t);'}:pipe():readline() end"] = "ready\n",
+      ["local b = BPF:new{text = 'BPF_HASH(t);'} ready() b:perf_buffer_poll_loop() "
+       .. "print 'summary'"] = "ready\nsummary\n",
+      ["ready() utils.posix.sleep(60) print 'never'"] = "ready\n",
+      ["local b = BPF:new{text = 'BPF_HASH(t);'} ready() while true do "
+       .. "b:pipe():readline() end"] = "ready\n",
     }
     for code, wanted in pairs(cases) do
       program.with_files({ ["script.lua"] = "return function(BPF, utils)\n"
-        .. "print 'ready' io.stdout:flush()\n" .. code .. "\nend\n" }, function(place)
+        .. "local function ready() print 'ready' io.stdout:flush() end\n" .. code
+        .. "\nend\n" }, function(place)
         local command = ("%s %s/script.lua"):format(support.quote(support.program), place)
         os.execute(("(timeout -k 1 60 bash -c 'echo $$ >%s/pid; exec %s' >%s/out "
           .. "2>%s/err; echo $? >%s/code) &"):format(place, command, place, place, place))

@@ -1,6 +1,7 @@
 --- Every example runs, and shows what it says it shows.
 local cgroup = require "cgroup"
 local harness = require "harness"
+local kernel = require "kernel"
 local net = require "net"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
@@ -133,6 +134,27 @@ describe("example", function()
         listener:close()
       end)
     end)
+  end)
+
+  it("iterator shows processes by their threads", function()
+    local result = support.run(file "iterator.lua")
+    expect.equal(result.code, 0)
+    local rows, last = 0, math.huge
+    for pid, threads in result.out:gmatch "(%d+) +(%d+) [^\n]+\n" do
+      rows = rows + 1
+      expect.truthy(tonumber(threads) <= last, "sorted")
+      last = tonumber(threads)
+      expect.truthy(tonumber(pid) > 0, "pid")
+    end
+    expect.equal(rows, 10)
+    expect.equal(result.out:match "[^\n]+", "    PID THREADS COMM")
+  end)
+
+  it("lsm refuses a signal of one user to another's process", function()
+    kernel.needs_section "lsm/task_kill"
+    local event = "setpriv --reuid=1000 --clear-groups kill -0 " .. support.pid
+    local result = watch(file "lsm.lua" .. " 1000", event, " 0 +" .. support.pid)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
   end)
 
   it("traffic_control drops a port and counts", function()

@@ -30,7 +30,7 @@ local COMMON = {
   probe = { "u32 probe", "QUICK_PROBE(ctx)" },
 }
 -- An array cannot be initialized from a call.
-local COMM = "char comm[16]; bpf_get_current_comm(comm, sizeof(comm))"
+local COMM = "char comm[16] = {}; bpf_get_current_comm(comm, sizeof(comm))"
 
 local MOST_ARGUMENTS = 10
 
