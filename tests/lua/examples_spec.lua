@@ -151,7 +151,7 @@ describe("example", function()
   end)
 
   it("lsm refuses a signal of one user to another's process", function()
-    kernel.needs_section "lsm/task_kill"
+    kernel.needs_section("lsm/task_kill", 0)
     local event = "setpriv --reuid=1000 --clear-groups kill -0 " .. support.pid
     local result = watch(file "lsm.lua" .. " 1000", event, " 0 +" .. support.pid)
     expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)

@@ -153,7 +153,7 @@ describe("iter", function()
     local seen = {}
     for pair in link:records "struct pair" do seen[pair.key] = pair.value end
     for i = 1, 50 do expect.equal(seen[i], i * i) end
-    expect.error("say which: the option map", obj.programs.walk.attach,
+    expect.error("iter:bpf_map_elem walks a map", obj.programs.walk.attach,
                  obj.programs.walk)
     obj:close()
   end)

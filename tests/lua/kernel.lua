@@ -55,9 +55,10 @@ end
 
 --- Skips by the kernel's refusal of the smallest program of a section. For tests whose
 --- text names types that only kernels with that kind of program have.
-function M.needs_section(section)
+---@param result integer? what programs of that kind may return; default 1
+function M.needs_section(section, result)
   local obj = bpf.load {
-    source = ("SEC(%q) int smallest(void *ctx) { return 1; }"):format(section),
+    source = ("SEC(%q) int smallest(void *ctx) { return %d; }"):format(section, result or 1),
   }
   local ok, err = pcall(M.try, obj.programs.smallest.load, obj.programs.smallest)
   obj:close()
