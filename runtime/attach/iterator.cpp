@@ -1,5 +1,5 @@
-// iter:TARGET (5.8): a program that the kernel runs once for each task, open file, socket or
-// element of a map, when somebody reads. The link says what is walked; read_iterator()
+// iter:TARGET (5.8): a program that the kernel runs once for each task, open file, socket
+// or element of a map, when somebody reads. The link says what is walked; read_iterator()
 // walks it.
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -46,10 +46,10 @@ Error no_such_target(const ProbeSpec& spec) {
   std::vector<std::string> targets;
   for (const std::string& function : btf_functions())
     if (function.starts_with(prefix)) targets.push_back(function.substr(prefix.size()));
-  return attach_error(targets.empty() ? Code::not_supported : Code::not_found,
-                      fmt::format("{}: this kernel has no iterator over '{}'",
-                                  spec.text(), spec.target),
-                      did_you_mean(spec.target, targets));
+  return attach_error(
+      targets.empty() ? Code::not_supported : Code::not_found,
+      fmt::format("{}: this kernel has no iterator over '{}'", spec.text(), spec.target),
+      did_you_mean(spec.target, targets));
 }
 
 Result<void> prepare_iterator(load::Program program, const ProbeSpec& spec) {
@@ -131,8 +131,7 @@ Holding attach_iterator(load::Program program, const ProbeSpec& spec,
 
 Result<std::string> read_iterator(const Link& link) {
   if (link.spec().kind != Kind::iter)
-    return attach_error(Code::invalid,
-                        fmt::format("{} is not read", link.spec().text()),
+    return attach_error(Code::invalid, fmt::format("{} is not read", link.spec().text()),
                         "read() is for the links of iter:… probes");
   const UniqueFd walk(bpf_iter_create(link.fd()));
   if (!walk) return attach_errno(link.spec(), errno, {Capability::bpf});

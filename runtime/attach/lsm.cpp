@@ -1,6 +1,6 @@
-// lsm:HOOK (5.7): a security hook of the whole system; lsm_cgroup:PATH:HOOK (6.0): the same
-// for the processes of a control group. A result other than 0 (lsm: a negative errno;
-// lsm_cgroup: 0 instead of 1) refuses what the kernel asks about.
+// lsm:HOOK (5.7): a security hook of the whole system; lsm_cgroup:PATH:HOOK (6.0): the
+// same for the processes of a control group. A result other than 0 (lsm: a negative
+// errno; lsm_cgroup: 0 instead of 1) refuses what the kernel asks about.
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -118,9 +118,9 @@ Holding attach_lsm_cgroup(load::Program program, const ProbeSpec& spec, const Op
   if (const Result<void> asked = check_modules(spec); !asked) return asked.error();
   const UniqueFd group(::open(spec.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!group)
-    return attach_error(Code::not_found,
-                        fmt::format("{}: cannot open {}: {}", spec.text(), spec.path,
-                                    errno_text(errno)));
+    return attach_error(
+        Code::not_found,
+        fmt::format("{}: cannot open {}: {}", spec.text(), spec.path, errno_text(errno)));
   LinkRequest request;
   request.target = static_cast<std::uint32_t>(group.get());
   request.type = BPF_LSM_CGROUP;

@@ -70,12 +70,9 @@ int close_links(lua_State* lua) {
   return 0;
 }
 
-constexpr luaL_Reg kMethods[] = {{"spec", link_spec},
-                                 {"pin", link_pin},
-                                 {"update", link_update},
-                                 {"info", link_info},
-                                 {"read", link_read},
-                                 {nullptr, nullptr}};
+constexpr luaL_Reg kMethods[] = {{"spec", link_spec},     {"pin", link_pin},
+                                 {"update", link_update}, {"info", link_info},
+                                 {"read", link_read},     {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"close_links", close_links}, {nullptr, nullptr}};
 
 }  // namespace

@@ -10,8 +10,8 @@ local HERE = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local EXAMPLES = HERE .. "../../examples/"
 
 --- Runs an example in the background while `event` (shell) runs again and again, until
---- its output has a line that matches each of the patterns: it may be attached in the midst
---- of the first time. Returns its whole output.
+--- its output has a line that matches each of the patterns: it may be attached in the
+--- midst of the first time. Returns its whole output.
 local function watch(example, event, ...)
   local greps = {}
   for i, pattern in ipairs { ... } do

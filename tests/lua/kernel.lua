@@ -58,7 +58,8 @@ end
 ---@param result integer? what programs of that kind may return; default 1
 function M.needs_section(section, result)
   local obj = bpf.load {
-    source = ("SEC(%q) int smallest(void *ctx) { return %d; }"):format(section, result or 1),
+    source = ("SEC(%q) int smallest(void *ctx) { return %d; }")
+             :format(section, result or 1),
   }
   local ok, err = pcall(M.try, obj.programs.smallest.load, obj.programs.smallest)
   obj:close()
