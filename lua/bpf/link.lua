@@ -44,7 +44,8 @@ end
 
 --- What the kernel says of it; `missed` counts the runs that it had to skip, where it
 --- tells.
----@return table info {spec, id, program_id, missed?}
+---@return table info {spec, id?, program_id?, missed?, functions?, left_out?}: `id` where
+--- the kernel has a single link for it; `functions` where it sits on many
 function Link:info()
   local info = errors.check(open(self):info())
   info.spec = self.spec

@@ -25,7 +25,8 @@ function M.new(owner, entry)
                         hook = hook }, Program)
 end
 
-local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "number",
+local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "any",
+                         maxactive = "number",
                          replace = "boolean", before = "any", after = "any",
                          defrag = "boolean", priority = "number", socket = "number",
                          map = "table",
@@ -51,12 +52,26 @@ local function position(options)
   return place
 end
 
+--- One cookie for all, or a table of them by the function's name.
+local function cookies(given)
+  if given == nil or type(given) == "number" then return given, nil end
+  local good = type(given) == "table"
+  for name, cookie in pairs(good and given or {}) do
+    good = good and type(name) == "string" and type(cookie) == "number"
+  end
+  if not good then
+    errors.misuse("program:attach: cookie is a number, or a table of numbers by function")
+  end
+  return nil, given
+end
+
 --- The options that the host takes, from those that a script writes.
 local function host_options(options)
   local out = {}
   for name, value in pairs(options) do out[name] = value end
   out.before, out.after, out.position = nil, nil, position(options)
   out.map = options.map and options.map:fd()
+  out.cookie, out.cookies = cookies(options.cookie)
   return out
 end
 

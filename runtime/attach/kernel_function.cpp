@@ -31,6 +31,13 @@ constexpr Renamed renamed[] = {
     {"finish_task_switch", "finish_task_switch.isra.0"},
 };
 
+// System calls whose function has another name: the call itself came later than one of
+// the same name for older programs.
+constexpr Renamed implemented_as[] = {
+    {"stat", "newstat"},   {"lstat", "newlstat"},      {"fstat", "newfstat"},
+    {"uname", "newuname"}, {"sendfile", "sendfile64"}, {"umount2", "umount"},
+};
+
 #if defined(__x86_64__)
 constexpr std::string_view syscall_prefix = "__x64_sys_";
 #elif defined(__aarch64__)
@@ -93,6 +100,27 @@ Result<std::string> resolve_kernel_function(const ProbeSpec& spec) {
   const std::string found = choose_function(spec.target, names);
   if (found.empty()) return no_such_function(spec, names);
   return found;
+}
+
+Result<std::string> syscall_function(const ProbeSpec& spec, std::string_view call) {
+  const std::string prefix(syscall_prefix);
+  if (call.find_first_of("*?") != std::string_view::npos)
+    return prefix + std::string(call);
+  const Result<const symbols::KernelSymbols*> kernel = symbols::KernelSymbols::get();
+  if (!kernel) return kernel.error();
+  const auto* other = std::ranges::find(implemented_as, call, &Renamed::before);
+  for (const std::string_view name :
+       {call, other == std::end(implemented_as) ? call : other->now})
+    for (const std::string& entry :
+         {prefix + std::string(name), "sys_" + std::string(name)})
+      if ((*kernel)->find(entry)) return entry;
+  std::vector<std::string> calls;
+  for (const std::string& name : (*kernel)->function_names())
+    if (name.starts_with(prefix)) calls.push_back(name.substr(prefix.size()));
+  return attach_error(
+      Code::not_found,
+      fmt::format("{}: this kernel has no system call {}", spec.text(), call),
+      did_you_mean(call, calls));
 }
 
 Error no_such_function(const ProbeSpec& spec, const std::vector<std::string>& names) {

@@ -20,6 +20,10 @@ std::string_view renamed_function(std::string_view name);
 /// __x64_sys_execve). Code::not_found with near names otherwise.
 Result<std::string> resolve_kernel_function(const ProbeSpec& spec);
 
+/// The entry of a system call or, with * and ?, the pattern of such: execve ->
+/// __x64_sys_execve. Code::not_found for a call that the kernel does not have.
+Result<std::string> syscall_function(const ProbeSpec& spec, std::string_view call);
+
 /// The same choice among given names, which are sorted; empty: none of them fits.
 std::string choose_function(std::string_view wanted,
                             const std::vector<std::string>& names);

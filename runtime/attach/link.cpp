@@ -33,6 +33,8 @@ Result<void> check_options(const KindInfo& info, const Options& options) {
       {"pid", options.pid.has_value(), &OptionSet::pid},
       {"cpu", options.cpu.has_value(), &OptionSet::cpu},
       {"cookie", options.cookie.has_value(), &OptionSet::cookie},
+      {"cookie by function", !options.cookies.empty(), &OptionSet::cookies},
+      {"maxactive", options.maxactive.has_value(), &OptionSet::maxactive},
       {"replace", options.replace, &OptionSet::replace},
       {"before or after", options.position.has_value(), &OptionSet::position},
       {"defrag", options.defrag, &OptionSet::defrag},
@@ -174,15 +176,13 @@ Result<void> Link::update(load::Program program) const {
   return attach_errno(spec_, errno, {Capability::bpf, Capability::net_admin});
 }
 
-Result<LinkInfo> Link::info() const {
-  const Result<int> fd = only_fd("asked about");
-  if (!fd) return fd.error();
+namespace {
+
+/// What the kernel says of one of its links; errno where it does not.
+std::optional<LinkInfo> kernel_info(int fd) {
   RawLinkInfo raw = {};
   std::uint32_t size = sizeof raw;
-  if (::bpf_obj_get_info_by_fd(*fd, &raw, &size) != 0)
-    return attach_error(Code::not_supported,
-                        fmt::format("this kernel tells nothing about {}: {}",
-                                    spec_.text(), errno_text(errno)));
+  if (::bpf_obj_get_info_by_fd(fd, &raw, &size) != 0) return std::nullopt;
   LinkInfo info{.id = raw.id, .program_id = raw.prog_id};
   const bool kprobe = raw.perf_event.type == perf_event_kprobe ||
                       raw.perf_event.type == perf_event_kretprobe;
@@ -193,6 +193,36 @@ Result<LinkInfo> Link::info() const {
       size >= offsetof(RawLinkInfo, kprobe_multi.missed) + sizeof raw.kprobe_multi.missed)
     info.missed = raw.kprobe_multi.missed;
   return info;
+}
+
+}  // namespace
+
+Result<LinkInfo> Link::info() const {
+  if (!attached())
+    return attach_error(Code::invalid, fmt::format("{} is closed", spec_.text()));
+  LinkInfo info{.functions = holder_->functions()};
+  info.missed = holder_->missed();
+  const std::vector<int> fds = holder_->fds();
+  if (fds.empty() && !info.functions) return only_fd("asked about").error();
+  for (const int fd : fds) {
+    const std::optional<LinkInfo> one = kernel_info(fd);
+    if (!one && info.functions) return info;
+    if (!one)
+      return attach_error(Code::not_supported,
+                          fmt::format("this kernel tells nothing about {}: {}",
+                                      spec_.text(), errno_text(errno)));
+    info.id = fds.size() == 1 ? one->id : 0;
+    info.program_id = one->program_id;
+    if (one->missed) info.missed = info.missed.value_or(0) + *one->missed;
+  }
+  return info;
+}
+
+void Link::close() {
+  // Many events go faster together, and the kernel's waits for them to somebody else.
+  Link* const self = this;
+  if (holder_ && holder_->functions()) close_all(std::span(&self, 1));
+  holder_.reset();
 }
 
 }  // namespace ebl::attach

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,9 +37,12 @@ struct Options {
   std::optional<int>
       cpu;  ///< perf: one CPU; default all. interval: which (default the first)
   std::optional<std::uint64_t> cookie;  ///< bpf_get_attach_cookie(): all but xdp
-  bool replace = false;                 ///< xdp: remove what is there first
-  std::optional<Position> position;     ///< tcx, netkit; default the last
-  bool defrag = false;                  ///< netfilter: whole packets only
+  std::map<std::string, std::uint64_t>
+      cookies;                       ///< kprobe, kretprobe: by function, before `cookie`
+  std::optional<int> maxactive;      ///< kretprobe: calls that it can watch at a time
+  bool replace = false;              ///< xdp: remove what is there first
+  std::optional<Position> position;  ///< tcx, netkit; default the last
+  bool defrag = false;               ///< netfilter: whole packets only
   std::optional<std::uint32_t>
       priority;               ///< tc: lower runs earlier; default the kernel's
   std::optional<int> socket;  ///< socket_filter, sk_reuseport: a descriptor, borrowed
@@ -47,12 +51,19 @@ struct Options {
   std::string via;            ///< lwt, seg6local: its gateway; empty: none
 };
 
+/// How many kernel functions one attachment sits on, and how many that its pattern
+/// matches were left out because the kernel lets nobody probe them.
+struct FunctionCount {
+  std::size_t attached = 0, left_out = 0;
+};
+
 /// What the kernel says about an attachment.
 struct LinkInfo {
-  std::uint32_t id = 0;
+  std::uint32_t id = 0;  ///< 0 where there is no single link of the kernel's
   std::uint32_t program_id = 0;
   std::optional<std::uint64_t>
       missed;  ///< runs that the kernel had to skip; kprobes on 6.7+
+  std::optional<FunctionCount> functions;  ///< kinds that sit on functions by pattern
 };
 
 class Link {
@@ -63,6 +74,13 @@ class Link {
     virtual ~Holder() = default;
     /// The bpf_link's descriptor, or -1 where there is none or more than one.
     virtual int fd() const { return -1; }
+    /// The descriptors of all its bpf_links.
+    virtual std::vector<int> fds() const {
+      return fd() < 0 ? std::vector<int>() : std::vector<int>{fd()};
+    }
+    /// Where the kernel's links do not tell: runs that the kernel had to skip.
+    virtual std::optional<std::uint64_t> missed() const { return std::nullopt; }
+    virtual std::optional<FunctionCount> functions() const { return std::nullopt; }
     /// Ends the attachment: the program does not run any more. What comes back only has
     /// to be closed, and closing it takes time.
     virtual std::vector<UniqueFd> detach() = 0;
@@ -76,7 +94,7 @@ class Link {
   int fd() const { return holder_ ? holder_->fd() : -1; }
 
   /// Detaches; a second call does nothing.
-  void close() { holder_.reset(); }
+  void close();
 
   /// Keeps the attachment after close() and exit, as the bpffs file `path`.
   /// Code::not_supported where the kind or the kernel has no single link descriptor.
@@ -85,6 +103,7 @@ class Link {
   /// Kernel-supported kinds: xdp, tcx, netkit, cgroup, netfilter, sk_lookup,
   /// flow_dissector.
   Result<void> update(load::Program program) const;
+  /// Code::not_supported where the kernel tells nothing.
   Result<LinkInfo> info() const;
 
  private:

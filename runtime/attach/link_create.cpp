@@ -5,8 +5,8 @@
 
 namespace ebl::attach {
 
-UniqueFd create_link(load::Program program, LinkRequest request) {
-  request.program = static_cast<std::uint32_t>(bpf_program__fd(program.handle));
+UniqueFd create_link(int program_fd, LinkRequest request) {
+  request.program = static_cast<std::uint32_t>(program_fd);
   return UniqueFd(
       static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &request, sizeof request)));
 }

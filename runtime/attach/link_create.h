@@ -67,6 +67,9 @@ struct LinkRequest {
 static_assert(sizeof(LinkRequest) == 80);
 
 /// The new link's descriptor; empty, with errno, when the kernel refuses.
-UniqueFd create_link(load::Program program, LinkRequest request);
+UniqueFd create_link(int program_fd, LinkRequest request);
+inline UniqueFd create_link(load::Program program, LinkRequest request) {
+  return create_link(bpf_program__fd(program.handle), request);
+}
 
 }  // namespace ebl::attach

@@ -23,6 +23,15 @@ class PerfHolder final : public Link::Holder {
     return parts_.size() == 1 ? bpf_link__fd(parts_[0].link.get()) : -1;
   }
 
+  std::vector<int> fds() const override {
+    std::vector<int> all;
+    for (const Part& part : parts_) all.push_back(bpf_link__fd(part.link.get()));
+    return all;
+  }
+  std::optional<FunctionCount> functions() const override { return functions_; }
+
+  explicit PerfHolder(std::optional<FunctionCount> functions) : functions_(functions) {}
+
   std::vector<UniqueFd> detach() override {
     std::vector<UniqueFd> events;
     for (Part& part : parts_) {
@@ -45,6 +54,7 @@ class PerfHolder final : public Link::Holder {
     UniqueFd event;  // destroyed after the link
     LinkHandle link;
   };
+  std::optional<FunctionCount> functions_;
   std::vector<Part> parts_;
 };
 
@@ -78,8 +88,8 @@ std::optional<std::uint32_t> perf_unit(const std::string& name) {
 }
 
 Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
-                         const ProbeSpec& spec) {
-  auto holder = std::make_unique<PerfHolder>();
+                         const ProbeSpec& spec, std::optional<FunctionCount> functions) {
+  auto holder = std::make_unique<PerfHolder>(functions);
   for (PerfPlace& place : places) {
     const bpf_perf_event_opts opts = {.sz = sizeof opts, .bpf_cookie = place.cookie};
     UniqueFd second(::fcntl(place.event.get(), F_DUPFD_CLOEXEC, 3));

@@ -27,9 +27,11 @@ struct PerfPlace {
   std::uint64_t cookie = 0;  ///< 0: none, which every kernel can do
 };
 
-/// Attaches the program to events that nothing else uses, and enables them.
+/// Attaches the program to events that nothing else uses, and enables them. `functions`
+/// is what its link's info shall say.
 Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
-                         const ProbeSpec& spec);
+                         const ProbeSpec& spec,
+                         std::optional<FunctionCount> functions = std::nullopt);
 
 /// The same, with the cookie of the options at each.
 Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,

@@ -78,6 +78,8 @@ void register_sections() {
     libbpf_register_prog_handler("netfilter+",
                                  static_cast<bpf_prog_type>(program_netfilter),
                                  type_netfilter, nullptr);
+    libbpf_register_prog_handler("kprobe.session+", BPF_PROG_TYPE_KPROBE,
+                                 type_kprobe_session, nullptr);
     for (const UnixHook& hook : unix_hooks)
       libbpf_register_prog_handler(hook.section, BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
                                    hook.type, nullptr);

@@ -16,8 +16,9 @@ namespace {
 // Hooks that libbpf attaches by their SEC() name and that are not here yet: leaving such
 // a program alone in silence would look like a probe that never fires.
 constexpr std::string_view later_sections[] = {
-    "ksyscall", "kretsyscall", "kprobe.multi", "kretprobe.multi",
-    "fmod_ret", "fmod_ret.s",  "freplace",
+    "fmod_ret",
+    "fmod_ret.s",
+    "freplace",
 };
 
 Error invalid_spec(std::string message, std::string hint) {

@@ -4,9 +4,11 @@
 //
 //   tracepoint:CATEGORY:EVENT    raw_tracepoint:EVENT    tp_btf:EVENT
 //   kprobe:FUNCTION[+OFFSET]     kretprobe:FUNCTION      fentry:FUNCTION   fexit:FUNCTION
-//   uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS   uretprobe:BINARY:SYMBOL
-//   usdt:BINARY:[PROVIDER:]PROBE
-//   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
+//   kprobe.session:FUNCTION      ksyscall:CALL           kretsyscall:CALL
+//   (of these, all may have a MODULE: before the function; the k… take patterns, and
+//   lists with commas) uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS
+//   uretprobe:BINARY:SYMBOL usdt:BINARY:[PROVIDER:]PROBE perf:EVENT:99hz |
+//   perf:EVENT:10000     interval:1s | interval:100ms
 //   xdp:INTERFACE[:generic|native|offload]     tcx:INTERFACE:ingress|egress
 //   netkit:INTERFACE:primary|peer     cgroup:PATH:HOOK netfilter:FAMILY:HOOK[:PRIORITY]
 //   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]     tc:INTERFACE:ingress|egress
@@ -32,6 +34,9 @@ enum class Kind {
   tp_btf,
   kprobe,
   kretprobe,
+  kprobe_session,
+  ksyscall,
+  kretsyscall,
   fentry,
   fexit,
   uprobe,
@@ -67,6 +72,7 @@ enum class XdpMode { any, generic, native, offload };
 struct ProbeSpec {
   Kind kind = Kind::tracepoint;
   std::string category;  ///< tracepoint: the part before the event; usdt: the provider;
+                         ///< kernel functions: the module;
                          ///< tc, tcx, netkit: the direction; netfilter: the family;
                          ///< sockmap, lwt: the hook
   std::string target;  ///< event, function, symbol, probe, interface, hook, map or prefix

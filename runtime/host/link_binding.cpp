@@ -27,13 +27,17 @@ int link_update(lua_State* lua) {
   return finish(lua, link.update(*program));
 }
 
-/// link:info() -> {id, program_id, missed?} | nil, err
+/// link:info() -> {id?, program_id?, missed?, functions?, left_out?} | nil, err
 int link_info(lua_State* lua) {
   Result<attach::LinkInfo> info = LinkBox::open(lua, 1, kLink).info();
   if (!info) return fail(lua, info.error());
-  lua_createtable(lua, 0, 3);
-  set_field(lua, "id", info->id);
-  set_field(lua, "program_id", info->program_id);
+  lua_createtable(lua, 0, 5);
+  if (info->id != 0) set_field(lua, "id", info->id);
+  if (info->program_id != 0) set_field(lua, "program_id", info->program_id);
+  if (info->functions) {
+    set_field(lua, "functions", static_cast<lua_Number>(info->functions->attached));
+    set_field(lua, "left_out", static_cast<lua_Number>(info->functions->left_out));
+  }
   if (info->missed) set_field(lua, "missed", static_cast<lua_Number>(*info->missed));
   return 1;
 }

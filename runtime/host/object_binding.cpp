@@ -263,6 +263,19 @@ bool flag_field(lua_State* lua, int index, const char* field) {
   return value;
 }
 
+/// The field `cookies`: numbers by the names of functions.
+std::map<std::string, std::uint64_t> cookies_field(lua_State* lua, int index) {
+  std::map<std::string, std::uint64_t> cookies;
+  lua_getfield(lua, index, "cookies");
+  if (lua_istable(lua, -1))
+    for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1))
+      if (lua_type(lua, -2) == LUA_TSTRING)
+        cookies[lua_tostring(lua, -2)] =
+            static_cast<std::uint64_t>(lua_tonumber(lua, -1));
+  lua_pop(lua, 1);
+  return cookies;
+}
+
 /// The options of attach() at `index`; lua/bpf/program.lua has checked their types.
 attach::Options attach_options(lua_State* lua, int index) {
   attach::Options options;
@@ -271,6 +284,9 @@ attach::Options attach_options(lua_State* lua, int index) {
   if (auto cpu = number_field(lua, index, "cpu")) options.cpu = static_cast<int>(*cpu);
   if (auto cookie = number_field(lua, index, "cookie"))
     options.cookie = static_cast<std::uint64_t>(*cookie);
+  if (auto maxactive = number_field(lua, index, "maxactive"))
+    options.maxactive = static_cast<int>(*maxactive);
+  options.cookies = cookies_field(lua, index);
   options.replace = flag_field(lua, index, "replace");
   options.defrag = flag_field(lua, index, "defrag");
   if (auto priority = number_field(lua, index, "priority"))

@@ -85,6 +85,8 @@ Result<KernelSymbols> KernelSymbols::parse(std::string text) {
       module_index = 0;
     }
     any_address |= entry.address != 0;
+    if (name == "_sinittext") out.start_begin_ = entry.address;
+    if (name == "_einittext") out.start_end_ = entry.address;
     entry.name = static_cast<std::uint32_t>(line_start + digits + 3);
     entry.name_length =
         static_cast<std::uint8_t>(std::min<std::size_t>(name.size(), 255));
@@ -135,11 +137,20 @@ std::optional<KernelSymbol> KernelSymbols::find(std::string_view name) const {
   return symbol(entries_[*at]);
 }
 
+bool KernelSymbols::is_entry(const Entry& entry) const {
+  if (!entry.function) return false;
+  if (entry.address >= start_begin_ && entry.address < start_end_) return false;
+  const KernelSymbol one = symbol(entry);
+  if (one.module == "bpf" || one.module.starts_with("__builtin__")) return false;
+  return !one.name.starts_with("__pfx_") && !one.name.starts_with("__cfi_") &&
+         one.name.find(".cold") == std::string_view::npos;
+}
+
 std::vector<std::string> KernelSymbols::function_names() const {
   std::vector<std::string> names;
   for (const std::uint32_t i : by_name()) {
     const KernelSymbol one = symbol(entries_[i]);
-    if (one.function && (names.empty() || names.back() != one.name))
+    if (is_entry(entries_[i]) && (names.empty() || names.back() != one.name))
       names.emplace_back(one.name);
   }
   return names;

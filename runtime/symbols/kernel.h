@@ -43,7 +43,16 @@ class KernelSymbols {
   /// The symbol of that name; with several (static functions), the lowest.
   std::optional<KernelSymbol> find(std::string_view name) const;
 
-  /// The names of functions, sorted, each once.
+  /// Calls `use` with the symbol of each function that is there to be called, by address:
+  /// not for what the compiler split off as unlikely, BPF programs, and what was freed
+  /// once the kernel had started.
+  template <typename Use>
+  void for_each_function(Use&& use) const {
+    for (const Entry& entry : entries_)
+      if (is_entry(entry)) use(symbol(entry));
+  }
+
+  /// The names of those functions, sorted, each once.
   std::vector<std::string> function_names() const;
 
  private:
@@ -61,10 +70,12 @@ class KernelSymbols {
     std::vector<std::uint32_t> indexes;  // into entries_
   };
   KernelSymbol symbol(const Entry& entry) const;
+  bool is_entry(const Entry& entry) const;
   const std::vector<std::uint32_t>& by_name() const;
 
   std::string text_;
-  std::vector<Entry> entries_;  // by address
+  std::vector<Entry> entries_;                     // by address
+  std::uint64_t start_begin_ = 0, start_end_ = 0;  // code for the start of the kernel
   std::unique_ptr<NameOrder> name_order_ = std::make_unique<NameOrder>();
   std::vector<std::string> modules_;  // [0] is the kernel itself
 };

@@ -4,6 +4,7 @@ local host = require "bpf.host"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local expression = require "bpf.quick.expression"
+local probe = require "bpf.quick.probe"
 local show = require "bpf.quick.show"
 local text = require "bpf.quick.text"
 
@@ -19,18 +20,19 @@ Handle.__index = Handle
 ---@type bpf.quick.Handle[] those that run, in the order of their start
 M.running = {}
 
---- Puts program `number` where its entry program's tail call goes.
-local function point(self, from, number)
+--- Puts program `number` where its entry program's tail call goes. A tail call is between
+--- programs for the same hook.
+local function point(self, from, number, group)
   local targets = self.object.maps["quick_target_" .. number]
-  errors.check(targets:update(0, from.programs["quick_" .. number]:fd()))
+  local program = from.programs["quick_" .. number]:load(probe.places(group)[1].spec)
+  errors.check(targets:update(0, program:fd()))
 end
 
 local function attach_group(self, number, group)
   local entry = self.object.programs["quick_entry_" .. number]
-  for _, each in ipairs(group) do
-    local options = { cookie = each.cookies and each.number or nil,
-                      pid = each.kind:match("^u") and self.pid or nil }
-    entry:attach(each.spec, options)
+  local pid = group[1].kind:match("^u") and self.pid or nil
+  for _, place in ipairs(probe.places(group)) do
+    entry:attach(place.spec, { cookie = place.cookie, pid = pid })
   end
 end
 
@@ -69,7 +71,7 @@ function M.start(request)
   self.object = compile(request)
   local groups = number_groups(request)
   local ok, err = pcall(function()
-    for number in ipairs(groups) do point(self, self.object, number) end
+    for number, group in ipairs(groups) do point(self, self.object, number, group) end
     if request.verb == "trace" then
       show.follow(self)
     end
@@ -163,7 +165,7 @@ function Handle:edit(changes)
   request.filter = changes.filter and expression.with_comparisons(changes.filter) or nil
   local edited = compile(request, self.object.maps)
   local groups = number_groups(request)
-  for number in ipairs(groups) do point(self, edited, number) end
+  for number, group in ipairs(groups) do point(self, edited, number, group) end
   edited:close() -- the kernel keeps the programs that the maps point to
   self.request = request
   return self

@@ -69,7 +69,7 @@ local function start(verb, specs, columns, given, more)
   end
   local columns_use, filter_use = text.mentioned(request)
   for name in pairs(filter_use) do columns_use[name] = true end
-  local all = more.probes or probe.all(specs)
+  local all = more.probes or probe.all(specs, columns_use)
   request.groups = probe.groups(all, columns_use)
   if more.start_probes then
     request.starts = probe.groups(more.start_probes, {}, #all)

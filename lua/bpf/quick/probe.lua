@@ -92,6 +92,8 @@ end
 ---@field builtins table<string, {[1]: string, [2]: string}>
 ---@field cookies boolean
 ---@field prepare fun(probe: bpf.quick.Probe, rest: string)?
+---@field prepared_for table<string, boolean>? the builtins that need it; default: any
+---@field together boolean? one link may sit on many of them
 
 local function plain(name) return function() return name end end
 local function prefixed(name)
@@ -120,6 +122,7 @@ local KINDS = {
     context = "u64", section = prefixed "fentry", cookies = false,
     builtins = merged(WORDS, CALLED),
     prepare = function(probe, rest) from_prototype(probe, "function", rest, word) end,
+    prepared_for = { args = true },
   },
   fexit = {
     context = "u64", section = prefixed "fexit", cookies = false,
@@ -131,17 +134,20 @@ local KINDS = {
                                  :format(probe.result, probe.result_place) } }
       end
     end,
+    prepared_for = { args = true, retval = true },
   },
   kprobe = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
     builtins = merged(PARAMETERS, CALLED),
     prepare = function(probe, rest)
-      from_prototype(probe, "function", rest:gsub("%+.*", ""), register)
+      local name = rest:gsub("%+.*", ""):gsub("^.*:", "")
+      from_prototype(probe, "function", name, register)
     end,
+    prepared_for = { args = true }, together = true,
   },
   kretprobe = {
     context = "struct pt_regs", section = plain "kretprobe", cookies = true,
-    builtins = merged(RETURNED, CALLED),
+    builtins = merged(RETURNED, CALLED), together = true,
   },
   ksyscall = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
@@ -169,10 +175,19 @@ local KINDS = {
                cookies = true, builtins = {} },
 }
 
+local function needed(wanted, names)
+  if not wanted or not names then return true end
+  for name in pairs(wanted) do
+    if names[name] then return true end
+  end
+  return false
+end
+
 --- One probe of a spec without a pattern.
 ---@param spec string
+---@param names table<string, boolean>? what the expressions mention; default: anything
 ---@return bpf.quick.Probe
-function M.new(spec)
+function M.new(spec, names)
   local word_, rest = spec:match("^([%w_%.]+):(.+)$")
   local kind = KINDS[word_]
   if not kind then
@@ -181,17 +196,18 @@ function M.new(spec)
   end
   local probe = { spec = spec, kind = word_, context = kind.context,
                   cookies = kind.cookies, section = kind.section(rest), shape = "" }
-  if kind.prepare then kind.prepare(probe, rest) end
+  if kind.prepare and needed(kind.prepared_for, names) then kind.prepare(probe, rest) end
   return probe
 end
 
 --- The probes of a spec, a pattern or a list of these.
 ---@param specs string|string[]
+---@param names table<string, boolean>? what the expressions mention; default: anything
 ---@return bpf.quick.Probe[]
-function M.all(specs)
+function M.all(specs, names)
   local found = {}
   for _, spec in ipairs(type(specs) == "table" and specs or { specs }) do
-    for _, each in ipairs(probes.list(spec)) do found[#found + 1] = M.new(each) end
+    for _, each in ipairs(probes.list(spec)) do found[#found + 1] = M.new(each, names) end
   end
   if #found == 0 then errors.misuse("there is no probe in the list") end
   return found
@@ -315,6 +331,31 @@ function M.argument_names(probe)
   end
   file:close()
   return names
+end
+
+--- What a group is attached to: a spec with its cookie, or for many functions of the
+--- kernel one with all of them and a table of their cookies.
+---@param group bpf.quick.Probe[]
+---@return {spec: string, cookie: integer|table<string, integer>|nil}[]
+function M.places(group)
+  local places, names, cookies = {}, {}, {}
+  for _, each in ipairs(group) do
+    local name = KINDS[each.kind].together and each.spec:match("^[^:]+:([^:+]+)$")
+    if name then
+      names[#names + 1], cookies[name] = name, each.number
+    else
+      places[#places + 1] = { spec = each.spec, cookie = each.cookies and each.number
+                                                         or nil }
+    end
+  end
+  if #names == 1 then
+    places[#places + 1] = { spec = group[1].kind .. ":" .. names[1],
+                            cookie = cookies[names[1]] }
+  elseif #names > 1 then
+    places[#places + 1] = { spec = group[1].kind .. ":" .. table.concat(names, ","),
+                            cookie = cookies }
+  end
+  return places
 end
 
 --- The probes in groups that one program can serve: the same kind, the same `args` where
