@@ -75,7 +75,8 @@ extern const KindInfo tracepoint_kind, raw_tracepoint_kind, tp_btf_kind, kprobe_
     fexit_kind, uprobe_kind, uretprobe_kind, usdt_kind, perf_kind, interval_kind,
     xdp_kind, tcx_kind, netkit_kind, cgroup_kind, netfilter_kind, sk_lookup_kind,
     flow_dissector_kind, tc_kind, sockmap_kind, socket_filter_kind, sk_reuseport_kind,
-    lwt_kind, seg6local_kind, lirc_mode2_kind, lsm_kind, lsm_cgroup_kind, iter_kind;
+    lwt_kind, seg6local_kind, lirc_mode2_kind, lsm_kind, lsm_cgroup_kind, iter_kind,
+    breakpoint_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

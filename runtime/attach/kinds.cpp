@@ -37,6 +37,7 @@ std::span<const KindInfo* const> all_kinds() {
       &lsm_kind,
       &lsm_cgroup_kind,
       &iter_kind,
+      &breakpoint_kind,
   };
   return kinds;
 }

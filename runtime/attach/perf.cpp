@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 
 #include "attach/holders.h"
@@ -92,18 +91,6 @@ std::string text(const ProbeSpec& spec) {
   return fmt::format("{}:{}", spec.target, spec.period);
 }
 
-/// Every thread of a process: an event counts one thread and, inherited, those it makes.
-Result<std::vector<int>> threads_of(int pid) {
-  std::vector<int> threads;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error))
-    threads.push_back(std::atoi(entry.path().filename().c_str()));
-  if (threads.empty())
-    return attach_error(Code::not_found, fmt::format("there is no process {}", pid));
-  return threads;
-}
-
 Error refused(const ProbeSpec& spec, const EventName& event, int error) {
   const bool hardware = event.type != PERF_TYPE_SOFTWARE;
   if (hardware && (error == ENOENT || error == EOPNOTSUPP || error == ENODEV))
@@ -133,17 +120,6 @@ Error refused(const ProbeSpec& spec, const EventName& event, int error) {
   return attach_errno(spec, error, {Capability::perfmon});
 }
 
-/// An event of one thread is inherited by the threads it makes, not by child processes;
-/// before 5.13 the kernel knows only both.
-UniqueFd open_thread(perf_event_attr attr, int thread, int cpu) {
-  attr.inherit = 1;
-  attr.inherit_thread = 1;
-  UniqueFd fd = open_perf_event(attr, thread, cpu);
-  if (fd || errno != EINVAL) return fd;
-  attr.inherit_thread = 0;
-  return open_perf_event(attr, thread, cpu);
-}
-
 Holding attach_perf(load::Program program, const ProbeSpec& spec,
                     const Options& options) {
   const EventName& event = *std::ranges::find(events, spec.target, &EventName::name);
@@ -153,31 +129,10 @@ Holding attach_perf(load::Program program, const ProbeSpec& spec,
   attr.freq = spec.frequency != 0;
   attr.sample_period = spec.frequency ? spec.frequency : spec.period;  // or sample_freq
 
-  std::vector<UniqueFd> fds;
-  if (options.pid) {
-    const Result<std::vector<int>> threads = threads_of(*options.pid);
-    if (!threads) return threads.error();
-    for (const int thread : *threads) {
-      UniqueFd fd = open_thread(attr, thread, options.cpu.value_or(-1));
-      if (!fd && errno == ESRCH) continue;  // it has ended meanwhile
-      if (!fd) return refused(spec, event, errno);
-      fds.push_back(std::move(fd));
-    }
-  } else {
-    std::vector<int> cpus = online_cpus();
-    if (options.cpu) {
-      if (std::ranges::find(cpus, *options.cpu) == cpus.end())
-        return no_such_cpu(*options.cpu);
-      cpus = {*options.cpu};
-    }
-    for (const int cpu : cpus) {
-      UniqueFd fd = open_perf_event(attr, -1, cpu);
-      if (!fd && errno == ENODEV) continue;  // gone off line meanwhile
-      if (!fd) return refused(spec, event, errno);
-      fds.push_back(std::move(fd));
-    }
-  }
-  return attach_to_events(program, std::move(fds), spec, options);
+  Result<std::vector<UniqueFd>> fds = open_perf_events(
+      attr, options, [&](int error) { return refused(spec, event, error); });
+  if (!fds) return fds.error();
+  return attach_to_events(program, std::move(*fds), spec, options);
 }
 
 }  // namespace

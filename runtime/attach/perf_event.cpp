@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -72,6 +74,29 @@ Error link_error(load::Program program, const ProbeSpec& spec, int error) {
   return attach_errno(spec, error, {Capability::bpf, Capability::perfmon});
 }
 
+/// Every thread of a process: an event counts one thread and, inherited, those it makes.
+Result<std::vector<int>> threads_of(int pid) {
+  std::vector<int> threads;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error))
+    threads.push_back(std::atoi(entry.path().filename().c_str()));
+  if (threads.empty())
+    return attach_error(Code::not_found, fmt::format("there is no process {}", pid));
+  return threads;
+}
+
+/// An event of one thread is inherited by the threads it makes, not by child processes;
+/// before 5.13 the kernel knows only both.
+UniqueFd open_thread(perf_event_attr attr, int thread, int cpu) {
+  attr.inherit = 1;
+  attr.inherit_thread = 1;
+  UniqueFd fd = open_perf_event(attr, thread, cpu);
+  if (fd || errno != EINVAL) return fd;
+  attr.inherit_thread = 0;
+  return open_perf_event(attr, thread, cpu);
+}
+
 }  // namespace
 
 UniqueFd open_perf_event(perf_event_attr attr, int pid, int cpu) {
@@ -136,6 +161,36 @@ std::vector<int> parse_cpu_list(std::string_view text) {
     for (int cpu = first; cpu <= (found == 2 ? last : first); cpu++) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+Result<std::vector<UniqueFd>> open_perf_events(
+    const perf_event_attr& attr, const Options& options,
+    const std::function<Error(int error)>& refused) {
+  std::vector<UniqueFd> fds;
+  if (options.pid) {
+    const Result<std::vector<int>> threads = threads_of(*options.pid);
+    if (!threads) return threads.error();
+    for (const int thread : *threads) {
+      UniqueFd fd = open_thread(attr, thread, options.cpu.value_or(-1));
+      if (!fd && errno == ESRCH) continue;  // it has ended meanwhile
+      if (!fd) return refused(errno);
+      fds.push_back(std::move(fd));
+    }
+  } else {
+    std::vector<int> cpus = online_cpus();
+    if (options.cpu) {
+      if (std::ranges::find(cpus, *options.cpu) == cpus.end())
+        return no_such_cpu(*options.cpu);
+      cpus = {*options.cpu};
+    }
+    for (const int cpu : cpus) {
+      UniqueFd fd = open_perf_event(attr, -1, cpu);
+      if (!fd && errno == ENODEV) continue;  // gone off line meanwhile
+      if (!fd) return refused(errno);
+      fds.push_back(std::move(fd));
+    }
+  }
+  return fds;
 }
 
 }  // namespace ebl::attach

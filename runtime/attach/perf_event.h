@@ -4,6 +4,7 @@
 
 #include <linux/perf_event.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,12 @@ namespace ebl::attach {
 /// Empty, with errno, when the kernel refuses. `pid` -1: every process; `cpu` -1: every
 /// CPU; not both.
 UniqueFd open_perf_event(perf_event_attr attr, int pid, int cpu);
+
+/// One event for each thread of options.pid, or for each CPU (options.cpu: for that one).
+/// `refused` makes the Error of an errno that says no.
+Result<std::vector<UniqueFd>> open_perf_events(
+    const perf_event_attr& attr, const Options& options,
+    const std::function<Error(int error)>& refused);
 
 /// The type number of a perf unit of the kernel ("kprobe", "uprobe"); nullopt where this
 /// kernel was built without it.

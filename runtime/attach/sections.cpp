@@ -62,6 +62,7 @@ void register_sections() {
     const auto none = static_cast<bpf_attach_type>(0);
     libbpf_register_prog_handler("interval/", BPF_PROG_TYPE_PERF_EVENT, none, nullptr);
     libbpf_register_prog_handler("perf/", BPF_PROG_TYPE_PERF_EVENT, none, nullptr);
+    libbpf_register_prog_handler("breakpoint/", BPF_PROG_TYPE_PERF_EVENT, none, nullptr);
     libbpf_prog_handler_opts opts = {.sz = sizeof opts, .prog_setup_fn = set_up_xdp};
     libbpf_register_prog_handler("xdp/", BPF_PROG_TYPE_XDP, BPF_XDP, &opts);
     opts.cookie = BPF_F_XDP_HAS_FRAGS;

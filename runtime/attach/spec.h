@@ -15,6 +15,7 @@
 //   sockmap:MAP:stream_parser|stream_verdict|verdict|sk_msg     sk_reuseport
 //   socket_filter[:INTERFACE]     lwt:PREFIX:in|out|xmit     seg6local:PREFIX
 //   lirc_mode2:DEVICE     lsm:HOOK     lsm_cgroup:PATH:HOOK     iter:TARGET
+//   breakpoint:ADDRESS|SYMBOL:r|w|rw|x[LENGTH]
 //
 // A new kind is a file beside this one, a line in kinds.cpp and a test.
 #pragma once
@@ -61,6 +62,7 @@ enum class Kind {
   lsm,
   lsm_cgroup,
   iter,
+  breakpoint,
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…
@@ -74,13 +76,16 @@ struct ProbeSpec {
   std::string category;  ///< tracepoint: the part before the event; usdt: the provider;
                          ///< kernel functions: the module;
                          ///< tc, tcx, netkit: the direction; netfilter: the family;
+                         ///< breakpoint: the access;
                          ///< sockmap, lwt: the hook
   std::string target;  ///< event, function, symbol, probe, interface, hook, map or prefix
   std::string binary;  ///< user probes: a path, or the name of a library or program
   std::uint64_t offset = 0;     ///< kprobe, uprobe: bytes after the symbol
-  std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file
+  std::uint64_t address = 0;    ///< uprobe without a symbol: virtual address in the file;
+                                ///< breakpoint: in memory
   std::uint64_t frequency = 0;  ///< perf: samples a second, 0 when `period` is given
-  std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds
+  std::uint64_t period = 0;     ///< perf: events a sample; interval: nanoseconds;
+                                ///< breakpoint: bytes
   XdpMode mode = XdpMode::any;
   std::string path;           ///< a cgroup, network namespace (empty: our own) or device
   std::int32_t priority = 0;  ///< netfilter: lower runs earlier

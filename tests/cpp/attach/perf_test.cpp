@@ -84,6 +84,36 @@ TEST_F(Attach, perf_counts_in_one_process_with_the_threads_that_it_has_and_makes
   EXPECT_EQ(static_cast<int>(test.counts().pid_tgid >> 32), child);
 }
 
+TEST_F(Attach, breakpoint_at_each_write_to_a_variable) {
+  static volatile int watched[2];
+  TestProgram test("perf_event", {.pid = true});
+  const ProbeSpec spec = spec_of(
+      fmt::format("breakpoint:{:#x}:w4", reinterpret_cast<std::uintptr_t>(&watched[0])));
+  ASSERT_EQ(load(test, spec), 0);
+  Result<Link> link = attach(test.program(), spec, {.pid = ::getpid()});
+  ASSERT_ATTACHED(link);
+  for (int i = 0; i < 10; i++) watched[0] = i;
+  watched[1] = watched[0];  // beside it, and a read
+  EXPECT_EQ(test.runs(), 10u);
+  EXPECT_EQ(static_cast<int>(test.counts().pid_tgid >> 32), ::getpid());
+  link->close();
+  watched[0] = 1;
+  EXPECT_EQ(test.runs(), 10u);
+}
+
+TEST_F(Attach, breakpoint_at_an_address_that_cannot_be_watched) {
+  TestProgram test("perf_event");
+  ASSERT_EQ(test.load(), 0);
+  const Result<Link> odd =
+      attach(test.program(), spec_of("breakpoint:0x1001:w4"), {.pid = ::getpid()});
+  ASSERT_FALSE(odd);
+  EXPECT_THAT(odd.error().message, HasSubstr("breakpoint:0x1001:w4"));
+  const Result<Link> nothing =
+      attach(test.program(), spec_of("breakpoint:no_such_symbol_at_all:w8"), {});
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().code, Code::not_found);
+}
+
 TEST_F(Attach, perf_hardware_counter) {
   TestProgram test("perf_event");
   ASSERT_EQ(test.load(), 0);

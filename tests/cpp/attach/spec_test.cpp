@@ -1,7 +1,6 @@
 // The grammar of probe specs: good ones, bad ones with their exact message, SEC() names.
 #include "attach/spec.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -66,6 +65,16 @@ const Good good[] = {
     {"xdp:eth0:offload", {.kind = Kind::xdp, .target = "eth0", .mode = XdpMode::offload}},
     {"tcx:eth0:egress", {.kind = Kind::tcx, .category = "egress", .target = "eth0"}},
     {"netkit:nk0:peer", {.kind = Kind::netkit, .category = "peer", .target = "nk0"}},
+    {"lsm:file_open", {.kind = Kind::lsm, .target = "file_open"}},
+    {"lsm_cgroup:/sys/fs/cgroup/x:socket_bind",
+     {.kind = Kind::lsm_cgroup, .target = "socket_bind", .path = "/sys/fs/cgroup/x"}},
+    {"iter:task", {.kind = Kind::iter, .target = "task"}},
+    {"iter:cgroup:/sys/fs/cgroup",
+     {.kind = Kind::iter, .target = "cgroup", .path = "/sys/fs/cgroup"}},
+    {"breakpoint:0x1000:w4",
+     {.kind = Kind::breakpoint, .category = "w", .address = 0x1000, .period = 4}},
+    {"breakpoint:panic_timeout:x",
+     {.kind = Kind::breakpoint, .category = "x", .target = "panic_timeout"}},
     {"cgroup:/sys/fs/cgroup/a:b:connect4",
      {.kind = Kind::cgroup, .target = "connect4", .path = "/sys/fs/cgroup/a:b"}},
     {"netfilter:ipv6:post_routing:-300",
@@ -185,6 +194,14 @@ const Bad bad[] = {
      "write sockmap:MAP:HOOK, as in sockmap:sockets:stream_verdict"},
     {"sk_reuseport:lo", "'sk_reuseport:lo': nothing follows sk_reuseport",
      "write sk_reuseport with the option socket"},
+    {"breakpoint:0x1000:w3",
+     "'breakpoint:0x1000:w3': 'w3': the length is 1, 2, 4 or 8 bytes",
+     "write breakpoint:ADDRESS:ACCESS or breakpoint:SYMBOL:ACCESS, as in "
+     "breakpoint:0x7ffd12345678:w4"},
+    {"lsm_cgroup:socket_bind", "'lsm_cgroup:socket_bind': a path and a hook are wanted",
+     "write lsm_cgroup:PATH:HOOK, as in lsm_cgroup:/sys/fs/cgroup/web:socket_create"},
+    {"iter:task:/x", "'iter:task:/x': only iter:cgroup takes a path",
+     "write iter:TARGET, as in iter:task"},
     {"tcx:eth0", "'tcx:eth0': ingress or egress is missing",
      "write tcx:INTERFACE:ingress or tcx:INTERFACE:egress, as in tcx:eth0:ingress"},
     {"cgroup:/sys/fs/cgroup/x:conect4",
@@ -269,6 +286,12 @@ const Section sections[] = {
     {"xdp/eth0", "xdp:eth0"},
     {"xdp/eth0/native", "xdp:eth0:native"},
     {"xdp.frags/eth0", "xdp:eth0"},
+    {"lsm/file_open", "lsm:file_open"},
+    {"lsm.s/file_open", "lsm:file_open"},
+    {"lsm_cgroup/socket_bind", ""},
+    {"iter/task", "iter:task"},
+    {"iter.s/task", "iter:task"},
+    {"breakpoint/0x1000/w4", "breakpoint:0x1000:w4"},
     {"xdp/devmap", ""},
     {"xdp/cpumap", ""},
     {"xdp", ""},
