@@ -1,6 +1,7 @@
 // The grammar of probe specs: good ones, bad ones with their exact message, SEC() names.
 #include "attach/spec.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
