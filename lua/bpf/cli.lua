@@ -38,6 +38,18 @@ function M.number(text)
   return nil, ("'%s' is not a whole number"):format(text)
 end
 
+--- Whole numbers with commas between them: "181,182".
+function M.numbers(text)
+  local list = {}
+  for word in (text .. ","):gmatch("([^,]*),") do
+    if not word:match("^%d+$") then
+      return nil, ("'%s' is no number, nor a list of them"):format(text)
+    end
+    list[#list + 1] = tonumber(word)
+  end
+  return list
+end
+
 --- A whole number of at least 1.
 function M.positive(text)
   local value = tonumber(text)

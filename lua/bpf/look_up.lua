@@ -118,17 +118,27 @@ function M.time(ktime, format)
   return tostring(os.date(format or "%H:%M:%S", math.floor(wall / 1e9)))
 end
 
+local function kernel_symbol(address)
+  local name, offset, module = host.ksym(bit.tohex(ffi.cast("uint64_t", address)))
+  if not name and offset then error(offset, 0) end
+  return name, offset, module
+end
+
+--- The kernel's symbol at an address in parts, or nil where there is none.
+---@param address number|ffi.cdata*
+---@return {name: string, offset: integer, module: string}?
+function M.kernel_symbol(address)
+  local name, offset, module = kernel_symbol(address)
+  return name and { name = name, offset = offset, module = module } or nil
+end
+
 --- The kernel's symbol at an address: "tcp_v4_rcv+0x1c", or nil where there is none.
 ---@param address number|ffi.cdata*
 ---@param plain boolean? without the offset
 ---@return string?
 function M.ksym(address, plain)
-  local hex = bit.tohex(ffi.cast("uint64_t", address))
-  local name, offset, module = host.ksym(hex)
-  if not name then
-    if offset then error(offset, 0) end
-    return nil
-  end
+  local name, offset, module = kernel_symbol(address)
+  if not name then return nil end
   if not plain and offset > 0 then name = ("%s+0x%x"):format(name, offset) end
   return module ~= "" and ("%s [%s]"):format(name, module) or name
 end

@@ -9,6 +9,7 @@ local C = require "bpf.ffi_api"
 local errors = require "bpf.errors"
 local losses = require "bpf.losses"
 local events = require "bpf.events"
+local frames = require "bpf.frames"
 local host = require "bpf.host"
 local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
@@ -317,23 +318,24 @@ function Map:dump()
   return out
 end
 
---- The addresses of a stack, innermost first, by the number that bpf_get_stackid() gave;
---- nil where the map has none of that number.
+--- The frames of a stack, innermost first, by the number that bpf_get_stackid() gave; nil
+--- where the map has none of that number. Names are looked up when they are asked for.
 ---@param id integer
----@return (number|ffi.cdata*)[]?
-function Map:stack(id)
+---@param pid integer? the process of a user stack; nil: a stack of the kernel
+---@return bpf.Frame[]?
+function Map:stack(id, pid)
   if self.type ~= "stack_trace" then type_error(self, "stacks") end
   local place = put_key(self, id)
   local result = C.ebl_map_lookup(self.map_fd, place, self.value, 0)
   if result == -ENOENT then return nil end
   if result ~= 0 then error(failed(self, "look-up", -result), 0) end
-  local frames, out = ffi.cast("uint64_t *", self.value), {}
+  local words, addresses = ffi.cast("uint64_t *", self.value), {}
   for index = 0, self.values.size / 8 - 1 do
-    if frames[index] == 0 then break end
-    local address = frames[index]
-    out[#out + 1] = address <= 2 ^ 53 and tonumber(address) or address
+    if words[index] == 0 then break end
+    local address = words[index]
+    addresses[#addresses + 1] = address <= 2 ^ 53 and tonumber(address) or address
   end
-  return out
+  return frames.of(addresses, pid)
 end
 
 --- Writes a record to a ring whose reader is a program (user_ringbuf). Returns true, or

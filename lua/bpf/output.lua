@@ -2,6 +2,7 @@
 -- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
 local emit = require "bpf.emit"
+local flame_graph = require "bpf.emit.flame_graph"
 local fast = require "bpf.print"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
@@ -120,6 +121,9 @@ end
 function M.print_top(data, most, options)
   out():top(data, most, options)
 end
+
+--- A flame graph of folded stacks: the text of an SVG or HTML file.
+M.flame_graph = flame_graph.render
 
 --- Calls `fn(line)` for each line of standard input while the loop runs.
 M.each_line = lines.of_input

@@ -27,7 +27,7 @@ function M.print_time()
   if output.is_text() then output.api.print(os.date("%H:%M:%S")) end
 end
 
----@param args {interval: number?, count: integer?, time: boolean?}
+---@param args {interval: number?, count: integer?, seconds: number?, time: boolean?}
 ---@param what string what announce() says
 ---@param show fun()
 function M.run(args, what, show)
@@ -42,7 +42,7 @@ function M.run(args, what, show)
     if left == 0 then loop.stop() end
   end
   if args.interval then loop.every(args.interval, show_now) end
-  loop.run()
+  loop.run(args.seconds)
   if left ~= 0 then show_now() end
 end
 

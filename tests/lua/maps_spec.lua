@@ -225,7 +225,7 @@ describe("bloom_filter", function()
 end)
 
 describe("stack_trace", function()
-  it("holds the addresses of a stack", function()
+  it("holds the frames of a stack", function()
     local obj, fire = firing("STACKS(stacks, 64); long id;",
                              "id = bpf_get_stackid(ctx, &stacks, 0);",
                              -- Older kernels show a tracepoint of a system call user
@@ -234,10 +234,16 @@ describe("stack_trace", function()
     fire()
     local id = tonumber(obj.variables.id)
     expect.truthy(id >= 0, "id " .. id)
-    local addresses = obj.maps.stacks:stack(id)
-    expect.truthy(#addresses > 1, #addresses .. " addresses")
+    local frames = obj.maps.stacks:stack(id)
+    expect.truthy(#frames > 1, #frames .. " frames")
     local names = {}
-    for i, address in ipairs(addresses) do names[i] = tostring(bpf.ksym(address)) end
+    for i, frame in ipairs(frames) do
+      names[i] = frame.name
+      expect.equal(frame.file, nil)
+      expect.equal(frame.module ~= "", bpf.ksym(frame.address):find(" [", 1, true) ~= nil)
+    end
+    expect.equal(tostring(frames[1]), bpf.ksym(frames[1].address))
+    expect.equal(tostring(frames[2]), bpf.ksym(frames[2].address))
     local text = table.concat(names, " ")
     expect.truthy(text:find("syscall", 1, true), text)
     expect.equal(obj.maps.stacks:stack(id == 5 and 6 or 5), nil)

@@ -7,22 +7,12 @@ local output = require "bpf.output"
 
 local M = {}
 
-local MOST_FRAMES = 127
-
 local function frames(self, id, user, pid)
-  if id < 0 then return {} end
-  local stack, list = self.object.maps.quick_stacks:lookup(id), {}
-  if not stack then return list end
-  for i = 1, MOST_FRAMES do
-    local address = stack[i]
-    if address == 0 then break end
-    if user then
-      local symbol = pid and look_up.usym(pid, address)
-      list[i] = symbol and symbol.name or ("0x%s"):format((bit.tohex(address + 0ULL)
-                                                           :gsub("^0+", "")))
-    else
-      list[i] = look_up.ksym(address) or "[unknown]"
-    end
+  local list = {}
+  local process = user and (pid or 0) or nil
+  local stack = id >= 0 and self.object.maps.quick_stacks:stack(id, process)
+  for i, frame in ipairs(stack or {}) do
+    list[i] = user and frame.name ~= "[unknown]" and frame.name or tostring(frame)
   end
   return list
 end
