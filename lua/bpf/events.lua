@@ -17,16 +17,32 @@ local BATCHES_A_TURN = 32
 -- As a file of this program: tracebacks leave it out.
 local DRAIN_NAME = "@ebpf-lua:bpf/events.lua drain"
 local DRAIN = [[
-local C, reader, handler, view, size, short, state, loop = ...
-local records = C.ebl_reader_records(reader)
+local C, reader, handler, view, size, short, begun, loop = ...
+local records, run = C.ebl_reader_records(reader), C.ebl_reader_run(reader)
 return function()
   local total = 0
   for _ = 1, %d do
-    local count = C.ebl_reader_peek(reader)
+    local count = C.ebl_reader_peek_run(reader)
+    if count > 0 and run.size >= size then
+      local first, stride, cpu = run.first, run.stride, run.cpu
+      begun.stride = stride
+      for offset = 0, (count - 1) * stride, stride do
+        begun.place = offset
+        handler(view(first + offset), cpu)
+        if loop.stopping() then
+          count = offset / stride + 1
+          C.ebl_reader_release(reader, count)
+          return total + count, true
+        end
+      end
+      goto handled
+    end
+    count = C.ebl_reader_peek(reader)
     if count == 0 then return total end
+    begun.stride = 1
     for i = 0, count - 1 do
       local record = records[i]
-      state.done = i + 1
+      begun.place = i
       if record.size >= size then
         handler(view(record.data), record.cpu)
       else
@@ -37,6 +53,7 @@ return function()
         return total + i + 1, true
       end
     end
+    ::handled::
     C.ebl_reader_release(reader, count)
     total = total + count
     if C.ebl_signal_pending() ~= 0 then return total, true end
@@ -44,6 +61,9 @@ return function()
   return total, true
 end
 ]]
+
+-- Which record the handler has: number place / stride of its batch; none where stride is 0.
+local begun = ffi.typeof "struct { int32_t place, stride; }"
 
 ---@class bpf.Reader
 ---@field private handle userdata
@@ -70,7 +90,7 @@ function M.open(map_fd, kind, amount)
   local handle = errors.check(open(map_fd, amount))
   local pointer = ffi.cast("ebl_reader *", handle:pointer())
   return setmetatable({ handle = handle, pointer = pointer,
-                        state = { done = 0 } }, Reader)
+                        begun = begun() }, Reader)
 end
 
 --- Calls `handler(event, cpu)` for each record while the loop runs; replaces the last
@@ -82,16 +102,17 @@ function Reader:each(handler, set, index)
   local size = set:size(index)
   local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), DRAIN_NAME))
   local drain = make(C, self.pointer, handler, set:borrow(index), size, padding(size),
-                     self.state, loop)
-  local state, pointer = self.state, self.pointer
+                     self.begun, loop)
+  local at, pointer = self.begun, self.pointer
   local busy = false
   local function guarded()
     if busy then return 0 end -- bpf.poll() inside a handler
-    busy, state.done = true, 0
+    busy, at.stride = true, 0
     local ok, result, more = xpcall(drain, errors.with_traceback)
     busy = false
     if ok then return result, more end
-    C.ebl_reader_release(pointer, state.done)
+    if at.stride > 0 then C.ebl_reader_release(pointer, at.place / at.stride + 1) end
+    if self.source then loop.again(self.source) end -- what lies behind the record
     error(result, 0)
   end
   -- The end of a run: all that is there now, and not what a fast producer adds meanwhile.

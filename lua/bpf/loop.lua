@@ -60,6 +60,12 @@ function M.add(fd, drain, finish)
   return source
 end
 
+--- Gives a source another turn, without waiting for it to be readable.
+---@param source integer
+function M.again(source)
+  if sources[source] then unfinished[source] = true end
+end
+
 ---@param source integer
 function M.remove(source)
   sources[source], finishers[source], unfinished[source] = nil, nil, nil
@@ -202,9 +208,12 @@ local function turn(timeout)
   if unwritten then error(unwritten, 0) end
   if M.on_idle then M.on_idle() end
   if stopping then return 0 end
-  local before = next(unfinished) and unfinished
   local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
-  if before then limit, unfinished = 0, {} end
+  local before -- whose turn ended before they were empty
+  for source in pairs(unfinished) do
+    before, limit = before or {}, 0
+    before[source] = true
+  end
   local count = C.ebl_loop_wait(pointer, limit, ready, ROOM)
   if count == -EINTR then
     C.ebl_take_signal()
@@ -215,14 +224,18 @@ local function turn(timeout)
                        message = "waiting for events failed, errno " .. -count }, 0)
   end
   local handled = 0
+  -- A perf buffer is told once. Until it has had its turn it counts as unfinished: a handler
+  -- before it may fail, or poll.
+  for i = 0, count - 1 do unfinished[ready[i]] = true end
   for i = 0, count - 1 do
-    if before then before[ready[i]] = nil end
-    handled = handled + run_source(ready[i])
+    local source = ready[i]
+    if before then before[source] = nil end
+    if unfinished[source] then handled = handled + run_source(source) end
     if stopping then break end
   end
   for source in pairs(before or {}) do
     if stopping then break end
-    handled = handled + run_source(source)
+    if unfinished[source] then handled = handled + run_source(source) end
   end
   if stopping then -- a source that was not reached is not told again
     for source in pairs(sources) do unfinished[source] = true end

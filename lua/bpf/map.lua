@@ -4,6 +4,7 @@
 -- kernel holds belongs to the object. `m[k]` takes numbers, cdata and tables; a string
 -- index is always a member of Map, so string keys go through m:lookup(k), m:update(k, v),
 -- m:delete(k).
+local bit = require "bit"
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local errors = require "bpf.errors"
@@ -235,11 +236,21 @@ local function record_type(self, type_name)
   return records.of(self.owner, self.entry.record_type)
 end
 
+-- Which element of a list a complaint is about: the text is made only for a complaint.
+local Place = {}
+Place.__index = Place
+function Place:__tostring()
+  return ("%s %d of map '%s'"):format(self.what, self.place, self.map)
+end
+function Place.__concat(a, b) return tostring(a) .. tostring(b) end
+
 local function fill(self, list, codec, what)
-  local bytes = ffi.new("uint8_t[?]", math.max(#list * codec.size, 1))
-  for place, value in ipairs(list) do
-    codec.write(bytes + (place - 1) * codec.size, value,
-                ("%s %d of map '%s'"):format(what, place, self.name))
+  local size, write = codec.size, codec.write
+  local bytes = ffi.new("uint8_t[?]", math.max(#list * size, 1))
+  local where = setmetatable({ what = what, place = 0, map = self.name }, Place)
+  for place = 1, #list do
+    where.place = place
+    write(bytes + (place - 1) * size, list[place], where)
   end
   return bytes
 end
@@ -398,9 +409,27 @@ local function check_buffer(self)
                 :format(self.name, self.type), "read it with :pairs() or by key")
 end
 
-local function reader(self)
+--- Pages of each CPU's part of a perf buffer, as the options of each() give them.
+local function pages_of(self, options)
+  if options == nil then return PERF_PAGES end
+  local pages = type(options) == "table" and options.pages
+  if type(pages) ~= "number" or pages < 1 or pages > 2 ^ 20 or pages % 1 ~= 0
+    or bit.band(pages, pages - 1) ~= 0 or next(options, next(options)) then
+    errors.misuse("the options of map:each are {pages = N}, N a power of two",
+                  "pages of a perf buffer on each CPU; by default " .. PERF_PAGES)
+  elseif self.type ~= "perf_event_array" then
+    errors.misuse(("map '%s' is a %s: its size is part of its definition in C")
+                  :format(self.name, self.type))
+  elseif self.open_reader then
+    errors.misuse(("map '%s' has its buffers already"):format(self.name))
+  end
+  return pages
+end
+
+local function reader(self, options)
+  local pages = pages_of(self, options)
   if not self.open_reader then
-    local amount = self.type == "ringbuf" and self.entry.max_entries or PERF_PAGES
+    local amount = self.type == "ringbuf" and self.entry.max_entries or pages
     rawset(self, "open_reader", events.open(self.map_fd, self.type, amount))
     self.owner:own(self.open_reader)
     local counted = losses.of(self.owner, self.name)
@@ -415,12 +444,13 @@ end
 --- until `fn` returns (event:copy() keeps one). A second call replaces the first.
 ---@param fn fun(event: any, cpu: integer)
 ---@param type_name string? "struct event", where the C does not tell
+---@param options {pages: integer}? of a perf buffer, on each CPU; default 64
 ---@return bpf.Map self
-function Map:each(fn, type_name)
+function Map:each(fn, type_name, options)
   check_buffer(self)
   if type(fn) ~= "function" then errors.misuse("map:each takes a function first") end
   local set, root = record_type(ready(self), type_name)
-  reader(self):each(fn, set, root)
+  reader(self, options):each(fn, set, root)
   return self
 end
 

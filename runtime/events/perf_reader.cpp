@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -105,7 +106,58 @@ std::uint32_t PerfReader::peek() noexcept {
   for (std::size_t i = 0; i < rings_.size(); i++)
     count = peek_ring(rings_[(first_ring_ + i) % rings_.size()], count);
   if (!rings_.empty()) first_ring_ = (first_ring_ + 1) % rings_.size();
+  run_.stride = 0;
   peeked_ = count;
+  return count;
+}
+
+std::uint32_t PerfReader::peek_run() noexcept {
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < rings_.size() && count == 0; i++) {
+    run_ring_ = (first_ring_ + i) % rings_.size();
+    count = run_of(rings_[run_ring_]);
+  }
+  if (count > 0) first_ring_ = (run_ring_ + 1) % rings_.size();
+  peeked_ = count;
+  return count;
+}
+
+std::uint32_t PerfReader::run_of(Ring& ring) noexcept {
+  const auto* page = static_cast<const perf_event_mmap_page*>(ring.memory);
+  const auto* data = static_cast<const std::uint8_t*>(ring.memory) + page_;
+  const std::uint64_t left =
+      __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) - ring.tail;
+  if (left == 0) return 0;
+  const std::uint64_t at = ring.tail & (size_ - 1);
+  struct Start {
+    perf_event_header header;
+    std::uint32_t size;
+  };
+  const auto start_at = [first = data + at](std::uint64_t offset) {
+    Start start;
+    std::memcpy(&start, first + offset, sizeof(start));
+    return start;
+  };
+  // Up to the record that wraps; peek() puts that together.
+  const std::uint64_t contiguous = std::min(left, size_ - at);
+  if (contiguous < sizeof(Start)) return 0;
+  const Start first = start_at(0);
+  const std::uint64_t stride = first.header.size;
+  if (first.header.type != PERF_RECORD_SAMPLE || stride < sizeof(Start)) return 0;
+  const std::uint64_t most = std::min<std::uint64_t>(kBatchRecords, contiguous / stride);
+  std::uint32_t count = 0;
+  while (count < most) {
+    const Start next = start_at(count * stride);
+    if (next.header.type != PERF_RECORD_SAMPLE || next.header.size != stride ||
+        next.size != first.size)
+      break;
+    count++;
+  }
+  if (count < kShortRun && count * stride < left) return 0;
+  run_ = {.first = data + at + sizeof(Start),
+          .stride = static_cast<std::uint32_t>(stride),
+          .size = first.size,
+          .cpu = ring.cpu};
   return count;
 }
 
@@ -154,6 +206,13 @@ std::uint32_t PerfReader::peek_ring(Ring& ring, std::uint32_t count) noexcept {
 
 void PerfReader::release(std::uint32_t count) noexcept {
   if (count == 0) return;
+  if (run_.stride) {
+    Ring& ring = rings_[run_ring_];
+    ring.tail += std::uint64_t{run_.stride} * std::min(count, peeked_);
+    auto* page = static_cast<perf_event_mmap_page*>(ring.memory);
+    __atomic_store_n(&page->data_tail, ring.tail, __ATOMIC_RELEASE);
+    return;
+  }
   for (std::uint32_t i = 0; i < count; i++) rings_[owners_[i]].tail = records_[i].next;
   if (count >= peeked_)
     for (Ring& ring : rings_)

@@ -26,6 +26,7 @@ class PerfReader final : public Reader {
   PerfReader& operator=(const PerfReader&) = delete;
 
   std::uint32_t peek() noexcept override;
+  std::uint32_t peek_run() noexcept override;
   void release(std::uint32_t count) noexcept override;
   void mark() noexcept override;
   bool passed() const noexcept override;
@@ -46,6 +47,7 @@ class PerfReader final : public Reader {
   PerfReader() = default;
   Result<void> add_cpu(int map_fd, std::uint32_t cpu);
   std::uint32_t peek_ring(Ring& ring, std::uint32_t count) noexcept;
+  std::uint32_t run_of(Ring& ring) noexcept;
 
   UniqueFd epoll_;
   std::size_t page_ = 0;
@@ -53,6 +55,7 @@ class PerfReader final : public Reader {
   std::vector<Ring> rings_;
   std::vector<std::uint32_t> owners_;  // ring of each peeked record
   std::uint32_t peeked_ = 0;
+  std::size_t run_ring_ = 0;
   std::size_t first_ring_ = 0;  // turn of the rings: each begins in its turn
 };
 

@@ -1,5 +1,8 @@
 // Reader: pulls batches of records out of a ring or perf buffer.
 //
+// Records of one size, as most rings have them, cost less as a run: no list of them is
+// made, and whoever reads them needs to look at no header.
+//
 //   while (std::uint32_t n = reader.peek()) {
 //     for (i < n) handle(reader.records()[i]);   // borrowed views
 //     reader.release(n);                         // one consumer update a batch
@@ -23,7 +26,11 @@ class Reader {
   /// Collects up to kBatchRecords committed records without taking them; 0 when there are
   /// none.
   virtual std::uint32_t peek() noexcept = 0;
-  /// Takes the first `count` records of the last peek(): their memory is the kernel's
+  /// The same for records that all have the size of the next one: fills run(), not
+  /// records(). 0 when there are none, or when so few of them are in a row that peek()
+  /// does better.
+  virtual std::uint32_t peek_run() noexcept = 0;
+  /// Takes the first `count` records of the last peek() or peek_run(): their memory is the kernel's
   /// again.
   virtual void release(std::uint32_t count) noexcept = 0;
 
@@ -33,6 +40,7 @@ class Reader {
   virtual bool passed() const noexcept = 0;
 
   const Record* records() const { return records_.data(); }
+  const Run& run() const { return run_; }
   /// Records that the kernel says it dropped (perf buffers).
   std::uint64_t lost() const { return lost_; }
   /// Readable when there are records: for epoll.
@@ -41,6 +49,7 @@ class Reader {
  protected:
   Reader() : records_(kBatchRecords) {}
   std::vector<Record> records_;
+  Run run_;  // stride 0: the last was a peek()
   std::uint64_t lost_ = 0;
 };
 

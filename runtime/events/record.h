@@ -13,6 +13,17 @@ struct Record {
   std::uint64_t next;  ///< the reader's own: consumer position behind this record
 };
 
+/// Records of one size, one behind the other: record i is at first + i * stride.
+struct Run {
+  const std::uint8_t* first = nullptr;
+  std::uint32_t stride = 0;
+  std::uint32_t size = 0;
+  std::uint32_t cpu = 0;
+};
+
+/// A shorter run is only worth a batch of its own where nothing comes behind it.
+constexpr std::uint32_t kShortRun = 16;
+
 /// Records of one batch. A ring's batch of 64-byte records then stays in the second-level
 /// cache.
 constexpr std::uint32_t kBatchRecords = 2048;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace ebl::events {
@@ -66,6 +67,7 @@ std::uint32_t RingReader::peek() noexcept {
     records_[count++] = {
         .data = at + BPF_RINGBUF_HDR_SZ, .size = size, .cpu = 0, .next = position};
   }
+  run_.stride = 0;
   peeked_ = count;
   discarded_from_ = position;
   // Nothing but discarded records: take them, or the ring would stay full of them.
@@ -74,10 +76,37 @@ std::uint32_t RingReader::peek() noexcept {
   return count;
 }
 
+std::uint32_t RingReader::peek_run() noexcept {
+  const std::uint64_t start = *consumer_;
+  const std::uint64_t end = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
+  if (start >= end) return 0;
+  // The data is mapped twice in a row: what lies between start and end is contiguous.
+  const std::uint8_t* first = data_ + (start & mask_);
+  const auto header_at = [first](std::uint64_t offset) {
+    return __atomic_load_n(reinterpret_cast<const std::uint32_t*>(first + offset),
+                           __ATOMIC_ACQUIRE);
+  };
+  const std::uint32_t header = header_at(0);
+  if (header & (BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) return 0;
+  const std::uint64_t stride = record_bytes(header);
+  const std::uint64_t most = std::min<std::uint64_t>(kBatchRecords, (end - start) / stride);
+  std::uint32_t count = 1;
+  while (count < most && header_at(count * stride) == header) count++;
+  const std::uint64_t position = start + count * stride;
+  if (count < kShortRun && position < end) return 0;
+  run_ = {.first = first + BPF_RINGBUF_HDR_SZ,
+          .stride = static_cast<std::uint32_t>(stride),
+          .size = header};
+  peeked_ = count;
+  return count;
+}
+
 void RingReader::release(std::uint32_t count) noexcept {
   if (count == 0) return;
   const std::uint64_t position =
-      count >= peeked_ ? discarded_from_ : records_[count - 1].next;
+      run_.stride         ? *consumer_ + std::uint64_t{run_.stride} * std::min(count, peeked_)
+      : count >= peeked_ ? discarded_from_
+                         : records_[count - 1].next;
   // Release: the producer may reuse the memory only after our reads of it.
   __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
 }

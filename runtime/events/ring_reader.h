@@ -26,6 +26,7 @@ class RingReader final : public Reader {
   RingReader& operator=(const RingReader&) = delete;
 
   std::uint32_t peek() noexcept override;
+  std::uint32_t peek_run() noexcept override;
   void release(std::uint32_t count) noexcept override;
   void mark() noexcept override;
   bool passed() const noexcept override;

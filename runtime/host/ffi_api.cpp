@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <new>
 
 #include "base/loss_section.h"
@@ -24,6 +25,9 @@ using ebl::load::UserRing;
 static_assert(sizeof(ebl_record) == sizeof(ebl::events::Record));
 static_assert(offsetof(ebl_record, size) == offsetof(ebl::events::Record, size));
 static_assert(offsetof(ebl_record, cpu) == offsetof(ebl::events::Record, cpu));
+static_assert(sizeof(ebl_run) == sizeof(ebl::events::Run));
+static_assert(offsetof(ebl_run, stride) == offsetof(ebl::events::Run, stride));
+static_assert(offsetof(ebl_run, cpu) == offsetof(ebl::events::Run, cpu));
 
 namespace {
 
@@ -53,11 +57,17 @@ extern "C" {
 uint32_t ebl_reader_peek(ebl_reader* reader) {
   return as_reader(reader)->peek();
 }
+uint32_t ebl_reader_peek_run(ebl_reader* reader) {
+  return as_reader(reader)->peek_run();
+}
 void ebl_reader_release(ebl_reader* reader, uint32_t count) {
   as_reader(reader)->release(count);
 }
 const ebl_record* ebl_reader_records(const ebl_reader* reader) {
   return reinterpret_cast<const ebl_record*>(as_reader(reader)->records());
+}
+const ebl_run* ebl_reader_run(const ebl_reader* reader) {
+  return reinterpret_cast<const ebl_run*>(&as_reader(reader)->run());
 }
 void ebl_reader_mark(ebl_reader* reader) {
   as_reader(reader)->mark();
@@ -67,6 +77,29 @@ int ebl_reader_passed(const ebl_reader* reader) {
 }
 uint64_t ebl_reader_lost(const ebl_reader* reader) {
   return as_reader(reader)->lost();
+}
+
+// Where in `known`, 64 texts of `size` bytes (a multiple of eight), a text is: its number,
+// or, where another one was there, which it replaces, -1 - its number.
+int ebl_text_slot(uint8_t* known, const void* text, uint32_t size) {
+  uint64_t hash = 0;
+  uint64_t word = 0;
+  for (uint32_t at = 0; at < size; at += sizeof(word)) {
+    std::memcpy(&word, static_cast<const uint8_t*>(text) + at, sizeof(word));
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+  }
+  const int slot = static_cast<int>(hash >> 58);
+  uint8_t* place = known + static_cast<std::size_t>(slot) * size;
+  uint64_t differences = 0;
+  for (uint32_t at = 0; at < size; at += sizeof(word)) {
+    uint64_t old = 0;
+    std::memcpy(&word, static_cast<const uint8_t*>(text) + at, sizeof(word));
+    std::memcpy(&old, place + at, sizeof(old));
+    differences |= word ^ old;
+  }
+  if (differences == 0) return slot;
+  std::memcpy(place, text, size);
+  return -1 - slot;
 }
 
 // Programs add to the stripes while this reads them: a count of some moment meanwhile.

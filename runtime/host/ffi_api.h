@@ -18,13 +18,23 @@ typedef struct {
   uint32_t cpu;
   uint64_t next;
 } ebl_record;
+typedef struct {
+  const uint8_t* first;
+  uint32_t stride;
+  uint32_t size;
+  uint32_t cpu;
+} ebl_run;
 
 uint32_t ebl_reader_peek(ebl_reader* reader);
+uint32_t ebl_reader_peek_run(ebl_reader* reader);
 void ebl_reader_release(ebl_reader* reader, uint32_t count);
 const ebl_record* ebl_reader_records(const ebl_reader* reader);
+const ebl_run* ebl_reader_run(const ebl_reader* reader);
 void ebl_reader_mark(ebl_reader* reader);
 int ebl_reader_passed(const ebl_reader* reader);
 uint64_t ebl_reader_lost(const ebl_reader* reader);
+
+int ebl_text_slot(uint8_t* known, const void* text, uint32_t size);
 
 uint64_t ebl_loss_count(const uint64_t* words);
 

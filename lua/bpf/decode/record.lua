@@ -83,15 +83,26 @@ local function find_slots(type_, codec_of)
   return slots
 end
 
-local function readers(slots)
-  local getters = {}
-  for name, slot in pairs(slots) do
-    local load, offset = slot.codec.load, slot.offset
-    getters[name] = function(self, ...)
-      return load(cast(bytes, self) + offset)
-    end
-  end
-  return getters
+-- A getter is compiled from text, so that each is a function of its own to LuaJIT: of a
+-- closure that exists many times, every access would look up and compare all upvalues.
+local GETTER_NAME = debug.getinfo(1, "S").source .. " getter"
+local GETTER = [[
+local load, cast, bytes = ...
+return function(self, ...)
+  return load(cast(bytes, self) + %d)
+end]]
+
+--- Getters by field name, each made when first asked for.
+---@param without table<string, boolean>? fields that need none
+local function readers(slots, without)
+  return setmetatable({}, { __index = function(getters, name)
+    local slot = slots[name]
+    if not slot or without and without[name] then return nil end
+    local make = assert(loadstring(GETTER:format(slot.offset), GETTER_NAME))
+    local getter = make(slot.codec.load, cast, bytes)
+    getters[name] = getter
+    return getter
+  end })
 end
 
 --- Getters of a writable view: what they return keeps the view alive.
@@ -166,10 +177,7 @@ return function(type_, codec_of)
   local slots = find_slots(type_, codec_of)
   local size = type_.size
   local borrowed, names, held = declaration(type_)
-  local getters = readers(slots)
-  for name in pairs(held) do
-    getters[name] = nil
-  end
+  local getters = readers(slots, held)
   local borrow_pointer = view.declare(type_, borrowed, names, {
     __index = indexer(type_, getters),
     __newindex = function(_, key)
