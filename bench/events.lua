@@ -18,9 +18,10 @@ void _exit(int code);
 ]]
 local C = ffi.C
 
+-- What this thread has used of its processor, as in C.
 local time = ffi.new("bench_time")
 local function now()
-  C.clock_gettime(1, time)
+  C.clock_gettime(3, time)
   return tonumber(time.seconds) + tonumber(time.nanoseconds) * 1e-9
 end
 
@@ -59,7 +60,8 @@ local handlers = {
   end,
   count = function(e)
     sum = sum + e.ts
-    by_comm[e.comm] = (by_comm[e.comm] or 0) + 1
+    local comm = e.comm
+    by_comm[comm] = (by_comm[comm] or 0) + 1
     seen = seen + 1
   end,
   print = function(e)
@@ -71,7 +73,7 @@ local handlers = {
     seen = seen + 1
   end,
 }
-obj.maps.events:each(handlers[mode])
+obj.maps.events:each(handlers[mode], nil, perf and { pages = bytes / 4096 } or nil)
 obj:attach()
 
 local function report(taken, lost)
@@ -80,9 +82,10 @@ end
 
 local lost_before = 0
 for _ = 1, rounds do
-  local taken, done, part = 0, 0, perf and bytes / 128 or calls
+  local taken, done, part = 0, 0, math.floor(bytes / (perf and 128 or 80))
   seen = 0
   while done < calls do
+    part = math.min(part, calls - done)
     obj.variables.target_pid = C.getpid()
     for _ = 1, part do C.getppid() end
     obj.variables.target_pid = 0
