@@ -29,7 +29,7 @@ local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "any",
                          maxactive = "number",
                          replace = "boolean", before = "any", after = "any",
                          defrag = "boolean", priority = "number", socket = "number",
-                         map = "table",
+                         map = "table", target = "table",
                          device = "string", via = "string" }
 
 --- before = and after = as the host takes them: a link, a program, or true for all.
@@ -65,11 +65,23 @@ local function cookies(given)
   return nil, given
 end
 
+--- freplace:FUNCTION with the program that has that function -> freplace:ID:FUNCTION.
+---@param self bpf.Program
+local function with_target(self, spec, target)
+  local name = spec and spec:match("^freplace:([^:]+)$")
+    or not spec and self.section:match("^freplace/(.+)$")
+  if not name or getmetatable(target) ~= Program then
+    errors.misuse("program:attach: target is a program, for freplace:FUNCTION",
+                  "the program that has the function: { target = other.programs.NAME }")
+  end
+  return ("freplace:%d:%s"):format(target:id(), name)
+end
+
 --- The options that the host takes, from those that a script writes.
 local function host_options(options)
   local out = {}
   for name, value in pairs(options) do out[name] = value end
-  out.before, out.after, out.position = nil, nil, position(options)
+  out.before, out.after, out.target, out.position = nil, nil, nil, position(options)
   out.map = options.map and options.map:fd()
   out.cookie, out.cookies = cookies(options.cookie)
   return out
@@ -85,6 +97,7 @@ function Program:attach(spec, options)
   end
   if options ~= nil then
     option_table.check("program:attach", options, ATTACH_OPTIONS)
+    if options.target then spec = with_target(self, spec, options.target) end
     options = host_options(options)
   end
   if not spec and not self.hook then

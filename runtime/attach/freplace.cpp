@@ -76,7 +76,8 @@ Error refused(const ProbeSpec& spec, int error) {
         Code::not_found,
         fmt::format("{}: the program has no global function {}", spec.text(),
                     spec.target),
-        "the function must not be static or inlined: int __noinline f(…)");
+        "the function must not be static, and __weak keeps the compiler from building "
+        "on what it returns: int __weak f(…)");
   if (error == EBUSY)
     return attach_error(Code::invalid,
                         fmt::format("{} is replaced already", spec.text()));

@@ -37,6 +37,16 @@ Error nothing_matches(const ProbeSpec& spec) {
           : fmt::format("is the module there? modprobe {}", spec.category));
 }
 
+Error elsewhere(const ProbeSpec& spec, const symbols::KernelSymbol& symbol) {
+  return attach_error(Code::not_found,
+                      fmt::format("{}: no module {} with a function {} is loaded",
+                                  short_text(spec), spec.category, spec.target),
+                      symbol.module.empty()
+                          ? fmt::format("it is in the kernel itself: {}:{}",
+                                        to_string(spec.kind), symbol.name)
+                          : fmt::format("it is in the module {}", symbol.module));
+}
+
 }  // namespace
 
 bool is_pattern(std::string_view target) {
@@ -109,7 +119,10 @@ Result<std::vector<KernelFunction>> find_functions(const ProbeSpec& spec) {
     one.target = name;
     const Result<std::string> variant = resolve_kernel_function(one);
     if (!variant) return variant.error();
-    found.push_back({*variant, spec.category, (*kernel)->find(*variant)->address});
+    const symbols::KernelSymbol symbol = *(*kernel)->find(*variant);
+    if (!spec.category.empty() && symbol.module != spec.category)
+      return elsewhere(one, symbol);
+    found.push_back({*variant, std::string(symbol.module), symbol.address});
   }
   if (found.empty()) return nothing_matches(spec);
   return found;

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <optional>
 
+#include "attach/function_set.h"
 #include "attach/holders.h"
+#include "base/mounts.h"
 #include "base/nearest.h"
 #include "btf/btf.h"
 #include "symbols/kernel.h"
@@ -123,21 +127,96 @@ Result<std::string> syscall_function(const ProbeSpec& spec, std::string_view cal
       did_you_mean(call, calls));
 }
 
+namespace {
+
+/// The name in this kernel of a function that had, or got, another one. Empty: none.
+std::string_view name_in(const std::vector<std::string>& names, std::string_view wanted) {
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  // The table may hold a chain: take the first name that is there.
+  for (std::string_view now = renamed_function(wanted); !now.empty();
+       now = renamed_function(now))
+    if (has(now)) return now;
+  for (std::string_view old = wanted;;) {
+    const auto* row = std::ranges::find(renamed, old, &Renamed::now);
+    if (row == std::end(renamed)) return "";
+    old = row->before;
+    if (has(old)) return old;
+  }
+}
+
+/// Whether something of it is left: its types, or a part that the compiler split off.
+bool was_inlined(const std::string& name, const symbols::KernelSymbols& kernel) {
+  for (const char* piece : {".part.0", ".cold", ".constprop.0.cold", ".isra.0.cold"})
+    if (kernel.find(name + piece)) return true;
+  const std::vector<std::string> typed = btf_functions();
+  return std::ranges::find(typed, name) != typed.end();
+}
+
+Error is_data(const ProbeSpec& spec, std::string_view name) {
+  return attach_error(Code::not_found,
+                      fmt::format("{}: {} is data, not a function", spec.text(), name));
+}
+
+bool is_blacklisted(std::string_view function) {
+  const std::optional<std::string> debugfs = find_mount("debugfs");
+  if (!debugfs) return false;
+  std::ifstream file(*debugfs + "/kprobes/blacklist");
+  for (std::string line; std::getline(file, line);)  // "0xBEGIN-0xEND<tab>NAME"
+    if (line.substr(line.find('\t') + 1) == function) return true;
+  return false;
+}
+
+/// What kallsyms says of a name that is not among the functions looked in; nullopt:
+/// nothing.
+std::optional<Error> known_otherwise(const ProbeSpec& spec) {
+  const Result<const symbols::KernelSymbols*> kernel = symbols::KernelSymbols::get();
+  if (!kernel) return std::nullopt;
+  const auto symbol = (*kernel)->find(spec.target);
+  if (symbol && !symbol->function) return is_data(spec, spec.target);
+  if (symbol)
+    return attach_error(Code::not_supported,
+                        fmt::format("{}: this kernel has no type information about {}",
+                                    spec.text(), spec.target),
+                        fmt::format("use kprobe:{}", functions_text(spec)));
+  if (!was_inlined(spec.target, **kernel)) return std::nullopt;
+  return attach_error(
+      Code::not_found,
+      fmt::format("{}: the compiler inlined {}: this kernel has no symbol for it",
+                  spec.text(), spec.target),
+      "probe a function that calls it");
+}
+
+}  // namespace
+
 Error no_such_function(const ProbeSpec& spec, const std::vector<std::string>& names) {
   Error error = attach_error(
       Code::not_found, fmt::format("{}: the kernel has no function {} that can be probed",
                                    spec.text(), spec.target));
-  // The table may hold a chain: take the first name that is there.
-  for (std::string_view now = renamed_function(spec.target); !now.empty();
-       now = renamed_function(now)) {
-    if (std::ranges::find(names, now) == names.end()) continue;
+  if (const std::string_view now = name_in(names, spec.target); !now.empty()) {
     error.hint = fmt::format("{} is called {} in this kernel", spec.target, now);
     return error;
   }
+  if (std::optional<Error> better = known_otherwise(spec)) return *better;
   error.hint = did_you_mean(spec.target, names);
   if (error.hint.empty())
     error.hint = "the compiler may have inlined it: probe a function that calls it";
   return error;
+}
+
+std::optional<Error> why_refused(const ProbeSpec& spec, const std::string& function) {
+  const Result<const symbols::KernelSymbols*> kernel = symbols::KernelSymbols::get();
+  if (kernel)
+    if (const auto symbol = (*kernel)->find(function); symbol && !symbol->function)
+      return is_data(spec, function);
+  if (!is_blacklisted(function)) return std::nullopt;
+  return attach_error(
+      Code::not_supported,
+      fmt::format("the kernel refuses {}: {} is on its list of functions that no kprobe "
+                  "may touch (kprobes/blacklist)",
+                  spec.text(), function),
+      "probe a function that calls it");
 }
 
 Error no_such_event(const ProbeSpec& spec) {

@@ -2,6 +2,7 @@
 // attach/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,11 @@ Result<std::string> syscall_function(const ProbeSpec& spec, std::string_view cal
 std::string choose_function(std::string_view wanted,
                             const std::vector<std::string>& names);
 
-/// not_found for a function, with near names among `names`.
+/// Why the kernel lets no kprobe sit on a symbol that it has; nullopt: not known.
+std::optional<Error> why_refused(const ProbeSpec& spec, const std::string& function);
+
+/// The Error for a function that is not among `names`: what became of it (another name,
+/// inlined, without types), else not_found with near names.
 Error no_such_function(const ProbeSpec& spec, const std::vector<std::string>& names);
 /// not_found for a raw tracepoint or tp_btf, with near names from the kernel's BTF.
 Error no_such_event(const ProbeSpec& spec);

@@ -13,6 +13,7 @@
 #include "attach/link.h"
 #include "attach/spec.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "load/program.h"
 
 namespace ebl::attach {
@@ -64,19 +65,50 @@ struct KindInfo {
   /// `attach_type` are those of all.
   HookType (*hook_type)(const ProbeSpec& spec) = nullptr;
   bool bare = false;  ///< the word alone is a spec: parse() gets ""
+  /// prepare() of a kind whose target is another program.
+  Result<UniqueFd> (*prepare_with_target)(load::Program program,
+                                          const ProbeSpec& spec) = nullptr;
   unsigned other_type = BPF_PROG_TYPE_UNSPEC;  ///< programs of this type fit as well
 };
 
 /// The type of a program for that spec.
 HookType hook_type_of(const ProbeSpec& spec);
 
-extern const KindInfo tracepoint_kind, raw_tracepoint_kind, tp_btf_kind, kprobe_kind,
-    kretprobe_kind, kprobe_session_kind, ksyscall_kind, kretsyscall_kind, fentry_kind,
-    fexit_kind, uprobe_kind, uretprobe_kind, usdt_kind, perf_kind, interval_kind,
-    xdp_kind, tcx_kind, netkit_kind, cgroup_kind, netfilter_kind, sk_lookup_kind,
-    flow_dissector_kind, tc_kind, sockmap_kind, socket_filter_kind, sk_reuseport_kind,
-    lwt_kind, seg6local_kind, lirc_mode2_kind, lsm_kind, lsm_cgroup_kind, iter_kind,
-    breakpoint_kind;
+extern const KindInfo tracepoint_kind;
+extern const KindInfo raw_tracepoint_kind;
+extern const KindInfo tp_btf_kind;
+extern const KindInfo kprobe_kind;
+extern const KindInfo kretprobe_kind;
+extern const KindInfo kprobe_session_kind;
+extern const KindInfo ksyscall_kind;
+extern const KindInfo kretsyscall_kind;
+extern const KindInfo fentry_kind;
+extern const KindInfo fexit_kind;
+extern const KindInfo fmod_ret_kind;
+extern const KindInfo freplace_kind;
+extern const KindInfo uprobe_kind;
+extern const KindInfo uretprobe_kind;
+extern const KindInfo usdt_kind;
+extern const KindInfo perf_kind;
+extern const KindInfo interval_kind;
+extern const KindInfo xdp_kind;
+extern const KindInfo tcx_kind;
+extern const KindInfo netkit_kind;
+extern const KindInfo cgroup_kind;
+extern const KindInfo netfilter_kind;
+extern const KindInfo sk_lookup_kind;
+extern const KindInfo flow_dissector_kind;
+extern const KindInfo tc_kind;
+extern const KindInfo sockmap_kind;
+extern const KindInfo socket_filter_kind;
+extern const KindInfo sk_reuseport_kind;
+extern const KindInfo lwt_kind;
+extern const KindInfo seg6local_kind;
+extern const KindInfo lirc_mode2_kind;
+extern const KindInfo lsm_kind;
+extern const KindInfo lsm_cgroup_kind;
+extern const KindInfo iter_kind;
+extern const KindInfo breakpoint_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -15,6 +15,8 @@ std::span<const KindInfo* const> all_kinds() {
       &kretsyscall_kind,
       &fentry_kind,
       &fexit_kind,
+      &fmod_ret_kind,
+      &freplace_kind,
       &uprobe_kind,
       &uretprobe_kind,
       &usdt_kind,

@@ -12,6 +12,7 @@
 #include "attach/holders.h"
 #include "attach/kernel_function.h"
 #include "attach/kprobe_multi.h"
+#include "attach/maxactive.h"
 #include "attach/perf_event.h"
 
 namespace ebl::attach {
@@ -44,7 +45,10 @@ UniqueFd open_probe(std::uint32_t unit, bool at_return, const char* function,
   return open_perf_event(attr, -1, 0);
 }
 
-Error refused(const ProbeSpec& spec, int error) {
+/// `spec` is the user's, `place` where that is in this kernel.
+Error refused(const ProbeSpec& spec, const ProbeSpec& place, int error) {
+  if (error == EINVAL)
+    if (std::optional<Error> why = why_refused(spec, place.target)) return *why;
   if (error == EILSEQ || error == EINVAL)
     return attach_error(
         Code::not_supported,
@@ -84,9 +88,9 @@ Holding attach_each(load::Program program, std::uint32_t unit,
       continue;
     }
     error = errno;
-    if (!blames_the_function(error)) return refused(spec, error);
+    if (!blames_the_function(error)) return refused(spec, place, error);
   }
-  if (places.empty()) return refused(spec, error);
+  if (places.empty()) return refused(spec, place, error);
   const FunctionCount count{.attached = places.size(),
                             .left_out = functions.size() - places.size()};
   return attach_to_places(program, std::move(places), spec, count);
@@ -128,10 +132,23 @@ Holding attach_one(load::Program program, std::uint32_t unit, const ProbeSpec& p
       return attach_each(program, unit, *functions, place, spec, options);
     event = open(functions->front().name);
   }
-  if (!event) return refused(spec, errno);
+  if (!event) return refused(spec, place, errno);
   std::vector<PerfPlace> places;
   places.push_back({std::move(event), options.cookie.value_or(0)});
   return attach_to_places(program, std::move(places), spec);
+}
+
+/// The function's name as it is in this kernel, looked up first: a keeper cannot tell
+/// that it was the name that was wrong.
+Holding attach_one_with_maxactive(load::Program program, const ProbeSpec& place,
+                                  const ProbeSpec& spec, const Options& options) {
+  const Result<std::vector<KernelFunction>> functions = find_functions(place);
+  if (!functions) return functions.error();
+  const KernelFunction& function = functions->front();
+  return attach_with_maxactive(
+      program,
+      function.module.empty() ? function.name : function.module + ":" + function.name,
+      spec, options);
 }
 
 Holding attach_kprobe(load::Program program, const ProbeSpec& spec,
@@ -153,6 +170,11 @@ Result<void> prepare_kprobe(load::Program program, const ProbeSpec& spec) {
 Holding attach_kprobe_at(load::Program program, const ProbeSpec& place,
                          const ProbeSpec& spec, const Options& options) {
   const bool many = is_pattern(place.target), multi = is_multi(program);
+  if (options.maxactive && (many || multi))
+    return attach_error(
+        Code::invalid,
+        fmt::format("{} has no maxactive: that is for one function", short_text(spec)),
+        "attach to one function, or leave out the option maxactive");
   if (multi && place.offset != 0)
     return attach_error(
         Code::invalid,
@@ -172,6 +194,7 @@ Holding attach_kprobe_at(load::Program program, const ProbeSpec& place,
   }
   const Result<std::uint32_t> unit = kprobe_unit(spec);
   if (!unit) return unit.error();
+  if (options.maxactive) return attach_one_with_maxactive(program, place, spec, options);
   return attach_one(program, *unit, place, spec, options);
 }
 
@@ -197,7 +220,7 @@ constinit const KindInfo kretprobe_kind = {
     .word = "kretprobe",
     .form = "kretprobe:FUNCTION or kretprobe:PATTERN, as in kretprobe:vfs_read",
     .sections = kretprobe_sections,
-    .options = {.cookie = true, .cookies = true},
+    .options = {.cookie = true, .cookies = true, .maxactive = true},
     .type = BPF_PROG_TYPE_KPROBE,
     .attach_type = {},
     .parse = parse_return,

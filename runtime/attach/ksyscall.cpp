@@ -60,7 +60,7 @@ constexpr KindInfo syscall_kind(Kind kind, std::string_view word, std::string_vi
       .word = word,
       .form = form,
       .sections = sections,
-      .options = {.cookie = true},
+      .options = {.cookie = true, .maxactive = kind == Kind::kretsyscall},
       .type = BPF_PROG_TYPE_KPROBE,
       .attach_type = {},
       .parse = parse,

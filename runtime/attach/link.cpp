@@ -99,7 +99,7 @@ Error no_cookie(const ProbeSpec& spec) {
                       "leave out the option cookie");
 }
 
-Result<void> prepare(load::Program program, const ProbeSpec& spec) {
+Result<UniqueFd> prepare(load::Program program, const ProbeSpec& spec) {
   const load::LogCapture quiet;
   const KindInfo& info = info_of(spec.kind);
   const HookType wanted = hook_type_of(spec);
@@ -115,7 +115,11 @@ Result<void> prepare(load::Program program, const ProbeSpec& spec) {
                     spec.text()),
         fmt::format("write SEC(\"{}\") for it", wanted.section));
   }
-  return info.prepare ? info.prepare(program, spec) : Result<void>();
+  if (info.prepare_with_target) return info.prepare_with_target(program, spec);
+  if (info.prepare)
+    if (Result<void> ready = info.prepare(program, spec); !ready)
+      return ready.take_error();
+  return UniqueFd();
 }
 
 Result<Link> attach(load::Program program, const ProbeSpec& spec,
@@ -129,7 +133,7 @@ Result<Link> attach(load::Program program, const ProbeSpec& spec,
                         fmt::format("program {} is not loaded", program.name()));
   const unsigned type = bpf_program__type(program.handle);
   if (type != hook_type_of(spec).type && type != info.other_type)
-    if (Result<void> fits = prepare(program, spec); !fits) return fits.take_error();
+    if (Result<UniqueFd> fits = prepare(program, spec); !fits) return fits.take_error();
   Holding holder = info.attach(program, spec, options);
   if (!holder) return holder.take_error();
   return Link(spec, std::move(*holder));

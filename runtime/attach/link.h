@@ -133,7 +133,9 @@ Result<std::string> read_iterator(const Link& link);
 /// not tell it, and the target function of fentry, fexit and tp_btf. Call it for each
 /// program before its object is loaded. Code::not_found, with near names, for a function
 /// or event that this kernel does not have; Code::invalid for a program of another type.
-Result<void> prepare(load::Program program, const ProbeSpec& spec);
+/// What comes back stays open until the program is loaded: the program that it replaces a
+/// part of, mostly nothing.
+Result<UniqueFd> prepare(load::Program program, const ProbeSpec& spec);
 
 /// Attaches a loaded program. Failures say which privilege, lockdown mode or kernel
 /// option is in the way, and what to use instead. Code::invalid for an option that the

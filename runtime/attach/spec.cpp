@@ -13,14 +13,6 @@
 namespace ebl::attach {
 namespace {
 
-// Hooks that libbpf attaches by their SEC() name and that are not here yet: leaving such
-// a program alone in silence would look like a probe that never fires.
-constexpr std::string_view later_sections[] = {
-    "fmod_ret",
-    "fmod_ret.s",
-    "freplace",
-};
-
 Error invalid_spec(std::string message, std::string hint) {
   return Error{.stage = Stage::attach,
                .code = Code::invalid,
@@ -90,12 +82,6 @@ Result<std::optional<ProbeSpec>> spec_of_section(std::string_view section) {
     if (!spec) return spec.take_error();
     return std::optional<ProbeSpec>(std::move(*spec));
   }
-  if (std::ranges::find(later_sections, prefix) != std::end(later_sections))
-    return Error{
-        .stage = Stage::attach,
-        .code = Code::not_supported,
-        .message = fmt::format("SEC(\"{}\"): {} is not implemented", section, prefix),
-        .hint = "attach another kind of probe"};
   return std::optional<ProbeSpec>();
 }
 

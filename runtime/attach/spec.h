@@ -40,6 +40,8 @@ enum class Kind {
   kretsyscall,
   fentry,
   fexit,
+  fmod_ret,
+  freplace,
   uprobe,
   uretprobe,
   usdt,
@@ -104,8 +106,7 @@ Result<ProbeSpec> parse_probe_spec(std::string_view text);
 /// "kprobe/vfs_read", "uprobe//bin/bash:readline", and ours: "interval/1s",
 /// "perf/cpu-clock/99hz", "xdp/eth0/native". nullopt when the name tells the program's
 /// type only ("xdp", "kprobe", "perf_event") or is of no kind here: obj:attach() leaves
-/// that program alone. Code::not_supported for a hook that libbpf knows and this runtime
-/// does not yet.
+/// that program alone.
 Result<std::optional<ProbeSpec>> spec_of_section(std::string_view section);
 
 /// Teaches libbpf the SEC() names that are ours: interval/…, perf/…, xdp/INTERFACE. Call

@@ -8,6 +8,7 @@
 #include "attach/holders.h"
 #include "attach/kind.h"
 #include "attach/perf_event.h"
+#include "attach/tracepoint.h"
 #include "base/mounts.h"
 #include "base/nearest.h"
 
@@ -54,14 +55,11 @@ Error missing(const std::string& events, const ProbeSpec& spec) {
   return error;
 }
 
-/// The number by which perf knows the event.
 Result<std::uint64_t> event_id(const ProbeSpec& spec) {
   const Result<std::string> tracefs = ensure_mounted("tracefs", "/sys/kernel/tracing");
   if (!tracefs) return tracefs.error();
+  if (const auto id = tracepoint_id(*tracefs, spec.category, spec.target)) return id;
   const std::string events = *tracefs + "/events";
-  std::ifstream file(events + "/" + spec.category + "/" + spec.target + "/id");
-  std::uint64_t id = 0;
-  if (file >> id) return id;
   std::error_code error;
   if (!std::filesystem::exists(events, error))
     return explain_permission(Stage::attach, "read " + events, EACCES, {});
@@ -72,17 +70,29 @@ Holding attach_tracepoint(load::Program program, const ProbeSpec& spec,
                           const Options& options) {
   const Result<std::uint64_t> id = event_id(spec);
   if (!id) return id.error();
-  perf_event_attr attr = {};
-  attr.type = PERF_TYPE_TRACEPOINT;
-  attr.config = *id;
-  attr.sample_period = 1;
   std::vector<UniqueFd> events;
-  events.push_back(open_perf_event(attr, -1, 0));
+  events.push_back(open_tracepoint(*id));
   if (!events.back()) return attach_errno(spec, errno, {Capability::perfmon});
   return attach_to_events(program, std::move(events), spec, options);
 }
 
 }  // namespace
+
+std::uint64_t tracepoint_id(const std::string& tracefs, const std::string& category,
+                            const std::string& event) {
+  std::ifstream file(tracefs + "/events/" + category + "/" + event + "/id");
+  std::uint64_t id = 0;
+  file >> id;
+  return id;
+}
+
+UniqueFd open_tracepoint(std::uint64_t id) {
+  perf_event_attr attr = {};
+  attr.type = PERF_TYPE_TRACEPOINT;
+  attr.config = id;
+  attr.sample_period = 1;
+  return open_perf_event(attr, -1, 0);
+}
 
 constinit const KindInfo tracepoint_kind = {
     .kind = Kind::tracepoint,

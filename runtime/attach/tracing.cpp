@@ -1,5 +1,5 @@
-// tp_btf:EVENT, fentry:FUNCTION, fexit:FUNCTION: programs of the tracing type, bound to
-// their target by its id in the kernel's BTF when they are loaded.
+// tp_btf:EVENT, fentry:FUNCTION, fexit:FUNCTION, fmod_ret:FUNCTION: programs of the
+// tracing type, bound to their target by its id in the kernel's BTF when they are loaded.
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "attach/function_set.h"
 #include "attach/holders.h"
 #include "attach/kernel_function.h"
 #include "attach/kind.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr std::string_view tp_btf_sections[] = {"tp_btf"};
 constexpr std::string_view fentry_sections[] = {"fentry", "fentry.s"};
 constexpr std::string_view fexit_sections[] = {"fexit", "fexit.s"};
+constexpr std::string_view fmod_ret_sections[] = {"fmod_ret", "fmod_ret.s"};
 
 constexpr int kernel_not_supported = 524;  // ENOTSUPP, which user space does not name
 
@@ -27,8 +29,35 @@ Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
   return spec;
 }
 
+/// [MODULE:]FUNCTION
+Result<ProbeSpec> parse_function(std::string_view rest, ProbeSpec spec) {
+  if (const std::size_t colon = rest.find(':'); colon != std::string_view::npos) {
+    spec.category = rest.substr(0, colon);
+    if (!is_name(spec.category, "-"))
+      return malformed(fmt::format("'{}' is not the name of a module", spec.category));
+    rest.remove_prefix(colon + 1);
+  }
+  return parse(rest, std::move(spec));
+}
+
 std::string text(const ProbeSpec& spec) {
-  return spec.target;
+  return spec.category.empty() ? spec.target : spec.category + ":" + spec.target;
+}
+
+/// A function of a module, as libbpf 1.1.2 finds it: by its name in the kernel's BTF,
+/// then in each module's.
+Result<void> check_module(const ProbeSpec& spec) {
+  if (spec.category.empty()) return {};
+  const Result<std::vector<KernelFunction>> functions = find_functions(spec);
+  if (!functions) return functions.error();
+  const std::vector<std::string> own = btf_functions();
+  if (std::ranges::find(own, spec.target) == own.end()) return {};
+  return attach_error(
+      Code::not_supported,
+      fmt::format("{}: the kernel itself has a function {} as well, and that is the one "
+                  "that would be found",
+                  spec.text(), spec.target),
+      "use kprobe:" + text(spec));
 }
 
 Error missing_function(const ProbeSpec& spec) {
@@ -41,6 +70,7 @@ Error missing_function(const ProbeSpec& spec) {
 }
 
 Result<void> prepare_tracing(load::Program program, const ProbeSpec& spec) {
+  if (Result<void> checked = check_module(spec); !checked) return checked;
   // libbpf 1.1.2 keeps the kernel's BTF (6 MB) from here until the object is loaded, and
   // for good when it never is. Looking into it ourselves first would take 13 ms of every
   // start.
@@ -100,7 +130,8 @@ Holding attach_tracing(load::Program program, const ProbeSpec& spec,
 
 constexpr KindInfo tracing_kind(Kind kind, std::string_view word, std::string_view form,
                                 std::span<const std::string_view> sections,
-                                bpf_attach_type attach_type) {
+                                bpf_attach_type attach_type,
+                                decltype(KindInfo::parse) read = parse_function) {
   return {
       .kind = kind,
       .word = word,
@@ -109,7 +140,7 @@ constexpr KindInfo tracing_kind(Kind kind, std::string_view word, std::string_vi
       .options = {.cookie = true},
       .type = BPF_PROG_TYPE_TRACING,
       .attach_type = attach_type,
-      .parse = parse,
+      .parse = read,
       .text = text,
       .section_text = nullptr,
       .prepare = prepare_tracing,
@@ -121,12 +152,15 @@ constexpr KindInfo tracing_kind(Kind kind, std::string_view word, std::string_vi
 
 constinit const KindInfo tp_btf_kind =
     tracing_kind(Kind::tp_btf, "tp_btf", "tp_btf:EVENT, as in tp_btf:sched_switch",
-                 tp_btf_sections, BPF_TRACE_RAW_TP);
+                 tp_btf_sections, BPF_TRACE_RAW_TP, parse);
 constinit const KindInfo fentry_kind =
     tracing_kind(Kind::fentry, "fentry", "fentry:FUNCTION, as in fentry:vfs_read",
                  fentry_sections, BPF_TRACE_FENTRY);
 constinit const KindInfo fexit_kind =
     tracing_kind(Kind::fexit, "fexit", "fexit:FUNCTION, as in fexit:vfs_read",
                  fexit_sections, BPF_TRACE_FEXIT);
+constinit const KindInfo fmod_ret_kind = tracing_kind(
+    Kind::fmod_ret, "fmod_ret", "fmod_ret:FUNCTION, as in fmod_ret:security_file_open",
+    fmod_ret_sections, BPF_MODIFY_RETURN);
 
 }  // namespace ebl::attach

@@ -137,8 +137,13 @@ struct LoadAs {
   std::string spec, section;
 };
 
-Result<void> prepare(load::Program program, const LoadAs& as) {
-  if (!as.section.empty()) return load::set_type(program, as.section);
+/// What comes back has to stay open until the program is loaded.
+Result<UniqueFd> prepare(load::Program program, const LoadAs& as) {
+  if (!as.section.empty()) {
+    if (Result<void> set = load::set_type(program, as.section); !set)
+      return set.take_error();
+    return UniqueFd();
+  }
   if (!as.spec.empty()) {
     Result<attach::ProbeSpec> spec = attach::parse_probe_spec(as.spec);
     if (!spec) return spec.take_error();
@@ -147,7 +152,7 @@ Result<void> prepare(load::Program program, const LoadAs& as) {
   Result<std::optional<attach::ProbeSpec>> spec =
       attach::spec_of_section(program.section());
   if (!spec) return spec.take_error();
-  return *spec ? attach::prepare(program, **spec) : Result<void>();
+  return *spec ? attach::prepare(program, **spec) : UniqueFd();
 }
 
 /// object:load{ {name=, spec=, section=}, … } -> true | nil, err. All maps, and these
@@ -156,6 +161,7 @@ int object_load(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   luaL_checktype(lua, 2, LUA_TTABLE);
   std::vector<std::string> names;
+  std::vector<UniqueFd> open_until_loaded;
   const int count = static_cast<int>(lua_objlen(lua, 2));
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(lua, 2, i);
@@ -165,8 +171,9 @@ int object_load(lua_State* lua) {
     lua_pop(lua, 1);
     Result<load::Program> program = object.program(name);
     if (!program) return fail(lua, program.error());
-    if (Result<void> ready = prepare(*program, as); !ready)
-      return fail(lua, ready.error());
+    Result<UniqueFd> ready = prepare(*program, as);
+    if (!ready) return fail(lua, ready.error());
+    open_until_loaded.push_back(std::move(*ready));
     names.push_back(name);
   }
   return finish(lua, object.load(names));
@@ -178,8 +185,14 @@ int object_load_late(lua_State* lua) {
   const std::string name = luaL_checkstring(lua, 2);
   const LoadAs as = {.spec = luaL_optstring(lua, 3, ""),
                      .section = luaL_optstring(lua, 4, "")};
-  Result<load::Program> program = object.load_late(
-      name, [&as](load::Program unloaded) { return prepare(unloaded, as); });
+  UniqueFd open_until_loaded;
+  Result<load::Program> program =
+      object.load_late(name, [&](load::Program unloaded) -> Result<void> {
+        Result<UniqueFd> ready = prepare(unloaded, as);
+        if (!ready) return ready.take_error();
+        open_until_loaded = std::move(*ready);
+        return {};
+      });
   if (!program) return fail(lua, program.error());
   lua_pushboolean(lua, 1);
   return 1;

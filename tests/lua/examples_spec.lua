@@ -47,6 +47,28 @@ describe("example", function()
     expect.truthy(result.out:find "hello from pid %d+", result.out)
   end)
 
+  --- Skips where the kernel cannot, in its own words.
+  local function skip_where_refused(result)
+    if result.code ~= 4 and result.code ~= 3 then return end
+    harness.skip(result.out:match "ebpf%-lua: ([^\n]*)")
+  end
+
+  it("kprobe shows reads with their time", function()
+    local result = watch(file "kprobe.lua" .. " 0", "head -c 77 /dev/zero",
+                         "head .* 77 +77 ")
+    skip_where_refused(result)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    expect.truthy(result.out:find "%d+ +head +77 +77 +[%d.]+\n", result.out)
+  end)
+
+  it("fentry shows files that are opened", function()
+    local result = watch(file "fentry.lua", "cat /proc/self/status", " cat .* status$")
+    skip_where_refused(result)
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    expect.truthy(result.out:find "%d+ cat +0 +%d+ status\n", result.out)
+    expect.truthy(result.out:find "%d+ files opened\n", result.out)
+  end)
+
   it("pid_filter shows the programs of one process only", function()
     local event = "/bin/echo mine; (/bin/false; :)"
     local result = watch(file "pid_filter.lua" .. " $$", event, "/bin/echo")

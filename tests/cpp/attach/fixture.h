@@ -45,7 +45,7 @@ class Attach : public ::testing::Test {
 
   /// Loads for that spec; the errno of the kernel, 0 when it went well.
   static int load(TestProgram& test, const ProbeSpec& spec) {
-    const Result<void> prepared = prepare(test.program(), spec);
+    const Result<UniqueFd> prepared = prepare(test.program(), spec);
     if (!prepared) throw std::runtime_error(prepared.error().message);
     return test.load();
   }

@@ -111,20 +111,21 @@ TEST_F(Attach, tp_btf_with_a_cookie) {
 
 TEST_F(Attach, tp_btf_and_fentry_targets_are_checked_before_load) {
   TestProgram event("tp_btf/sched_switch");
-  const Result<void> no_event = prepare(event.program(), spec_of("tp_btf:sched_swich"));
+  const Result<UniqueFd> no_event =
+      prepare(event.program(), spec_of("tp_btf:sched_swich"));
   ASSERT_FALSE(no_event);
   EXPECT_EQ(no_event.error().code, Code::not_found);
   EXPECT_THAT(no_event.error().hint, HasSubstr("'sched_switch'"));
 
   TestProgram function("fentry/vfs_read");
-  const Result<void> typo = prepare(function.program(), spec_of("fentry:vfs_raed"));
+  const Result<UniqueFd> typo = prepare(function.program(), spec_of("fentry:vfs_raed"));
   ASSERT_FALSE(typo);
   EXPECT_EQ(typo.error().code, Code::not_found);
   EXPECT_EQ(typo.error().message,
             "fentry:vfs_raed: the kernel has no function vfs_raed that can be probed");
   EXPECT_THAT(typo.error().hint, HasSubstr("'vfs_read'"));
 
-  const Result<void> renamed = prepare(function.program(), spec_of("fentry:do_fork"));
+  const Result<UniqueFd> renamed = prepare(function.program(), spec_of("fentry:do_fork"));
   ASSERT_FALSE(renamed);
   EXPECT_EQ(renamed.error().hint, "do_fork is called kernel_clone in this kernel");
   // libbpf 1.1.2 gives the BTF that it looked into back at load only.
