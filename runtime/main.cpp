@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/nearest.h"
 #include "host/state.h"
 
 namespace {
@@ -24,6 +25,14 @@ class Formatter : public CLI::Formatter {
 int usage_error(const std::string& message) {
   std::fprintf(stderr, "ebpf-lua: %s\nTry 'ebpf-lua --help'.\n", message.c_str());
   return kUsage;
+}
+
+int unknown_option(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::string near = ebl::did_you_mean(word.substr(0, word.find('=')), names);
+  return usage_error("unknown option " + word + (near.empty() ? "" : "; " + near));
 }
 
 /// Empty, or what is wrong: as CLI11 wants it.
@@ -51,6 +60,14 @@ std::string check_dump(const std::string& text) {
   return "'" + text + "' is none of source, ir, asm, btf, verifier, relocs";
 }
 
+/// What may also come after the patterns of -l.
+bool take_list_option(std::string_view word, ebl::host::Settings& settings) {
+  if (word == "-v" || word == "--verbose") return settings.verbose = true;
+  if (word == "--json") return settings.json = true;
+  if (word == "--csv") return settings.csv = true;
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,6 +79,7 @@ int main(int argc, char** argv) {
       "gallery; - reads standard input. What follows it is the script's own.\n\n"
       "  ebpf-lua execsnoop -x          processes as they start\n"
       "  ebpf-lua -e 'print(1)'         a line of Lua\n"
+      "  ebpf-lua -l 'tracepoint:*exec*'  the probes of a pattern\n"
       "  ebpf-lua                       the prompt\n");
   app.prefix_command();
 
@@ -80,6 +98,11 @@ int main(int argc, char** argv) {
   app.add_option("--btf", btf,
                  "Kernel types from FILE instead of /sys/kernel/btf/vmlinux")
       ->type_name("FILE");
+  app.add_flag(
+      "-l", settings.list,
+      "List the probes that PATTERNs match, or all; with -v their arguments, and "
+      "structs");
+  app.add_flag("--tools", settings.tools, "List the tools of the gallery");
   app.add_flag("--dry-run", settings.dry_run,
                "Compile and have the kernel verify; attach nothing");
   app.add_option("--dump", settings.dump,
@@ -120,26 +143,31 @@ int main(int argc, char** argv) {
   if (!settings.output.empty() && settings.dump.empty())
     return usage_error("-o goes with --dump");
   if (!settings.dump.empty()) settings.dry_run = true;
-  if (settings.json && settings.csv)
-    return usage_error("--json and --csv exclude each other");
-
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   settings.has_code = code->count() > 0;
-  if (!settings.cache.empty()) {
+  if (settings.list || settings.tools) {
+    if (settings.has_code) return usage_error("-l and --tools run no code");
+    for (const std::string& word : rest)
+      if (word.starts_with('-') && !take_list_option(word, settings))
+        return unknown_option(app, word);
+    std::erase_if(rest, [](const std::string& word) { return word.starts_with('-'); });
+  } else if (!settings.cache.empty()) {
     if (settings.has_code || !rest.empty())
       return usage_error("--cache runs no script: give it alone");
   } else if (!settings.has_code) {
     settings.interactive = settings.interactive || rest.empty();
     if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-')
-      return usage_error("unknown option " + rest.front());
+      return unknown_option(app, rest.front());
     if (!rest.empty()) {
       settings.script = rest.front();
       rest.erase(rest.begin());
     }
   } else if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-') {
-    return usage_error("unknown option " + rest.front());
+    return unknown_option(app, rest.front());
   }
+  if (settings.json && settings.csv)
+    return usage_error("--json and --csv exclude each other");
   settings.args = std::move(rest);
   if (!btf.empty()) ::setenv("EBPF_LUA_BTF", btf.c_str(), 1);
   if (!compile_limit.empty())

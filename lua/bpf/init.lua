@@ -3,6 +3,7 @@ local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local look_up = require "bpf.look_up"
+local probes = require "bpf.probes"
 local standalone_map = require "bpf.standalone_map"
 local trace_pipe = require "bpf.trace_pipe"
 
@@ -16,6 +17,7 @@ local M = {
   every = loop.every,
   after = loop.after,
   trace_pipe = trace_pipe.read,
+  list_probes = probes.list_probes,
 }
 
 for _, part in ipairs { output.api, look_up } do

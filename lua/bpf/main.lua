@@ -5,6 +5,7 @@ local bcc = require "bcc"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
+local nearest = require "bpf.nearest"
 local losses = require "bpf.losses"
 local object = require "bpf.object"
 local output = require "bpf.output"
@@ -85,9 +86,11 @@ local function find_script(name)
   end
   local path = ("%s/%s.lua"):format(gallery, name)
   if is_file(path) then return path end
+  local near = nearest.find(name, require("bpf.gallery").names())
   usage(("no tool '%s' in the gallery"):format(name),
         is_file(name) and ("to run the file: ebpf-lua ./%s"):format(name)
-        or ("the gallery is %s"):format(gallery))
+        or near and ("did you mean '%s'?"):format(near)
+        or ("--tools lists the gallery, %s"):format(gallery))
 end
 
 local function compile_chunk(text, name)
@@ -162,6 +165,10 @@ end
 
 local function run_script(settings)
   if settings.cache then return manage_cache(settings.cache) end
+  if settings.tools then return require("bpf.gallery").list() end
+  if settings.list then
+    return require("bpf.discovery.list").run(settings.args, settings.verbose)
+  end
   if not settings.code and not settings.script then return end
   local chunk, name, is_bcc = load_script(settings)
   settings.args[0] = name

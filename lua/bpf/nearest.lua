@@ -28,16 +28,19 @@ end
 ---@param candidates string[] the first of equals wins
 ---@return string? nil when nothing is close
 function M.find(name, candidates)
-  local best, best_distance
+  local best
+  local wanted, most = name:lower(), math.max(1, math.floor(#name / 3))
   for _, candidate in ipairs(candidates) do
-    local d = distance(name:lower(), candidate:lower())
-    if not best or d < best_distance then
-      best, best_distance = candidate, d
+    -- Lengths that differ by more than that are as many edits: there may be 60,000 names.
+    if math.abs(#candidate - #name) <= most then
+      local d = distance(wanted, candidate:lower())
+      if d <= most then
+        best, most = candidate, d - 1
+        if d == 0 then return best end
+      end
     end
   end
-  if best and best_distance <= math.max(1, math.floor(#name / 3)) then
-    return best
-  end
+  return best
 end
 
 --- "did you mean 'x'?", or the list of all names, or that there is none.

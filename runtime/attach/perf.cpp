@@ -66,9 +66,7 @@ Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
   const std::size_t colon = rest.find(':');
   const std::string_view name = rest.substr(0, colon);
   if (std::ranges::find(events, name, &EventName::name) == std::end(events)) {
-    std::vector<std::string> names;
-    for (const EventName& event : events) names.emplace_back(event.name);
-    const std::string near = did_you_mean(name, names);
+    const std::string near = did_you_mean(name, perf_event_names());
     return malformed(fmt::format("'{}' is not a perf event{}{}", name,
                                  near.empty() ? "" : "; ", near));
   }
@@ -136,6 +134,13 @@ Holding attach_perf(load::Program program, const ProbeSpec& spec,
 }
 
 }  // namespace
+
+std::vector<std::string> perf_event_names() {
+  std::vector<std::string> names;
+  for (const EventName& event : events) names.emplace_back(event.name);
+  std::ranges::sort(names);
+  return names;
+}
 
 constinit const KindInfo perf_kind = {
     .kind = Kind::perf,

@@ -47,6 +47,8 @@ Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
 /// The CPUs that are on: /sys/devices/system/cpu/online.
 std::vector<int> online_cpus();
 Error no_such_cpu(int cpu);
+/// The events of perf:EVENT, sorted.
+std::vector<std::string> perf_event_names();
 /// Parses "0-3,5".
 std::vector<int> parse_cpu_list(std::string_view text);
 

@@ -42,6 +42,21 @@ std::vector<std::string> names_of(const Btf& btf, Kind kind, std::string_view pr
   return names;
 }
 
+using IsWanted = std::function<bool(const std::string&)>;
+
+std::vector<NamedPrototype> prototypes_of(const Btf& btf, std::string_view prefix,
+                                          std::uint32_t first,
+                                          const IsWanted& is_wanted) {
+  std::vector<NamedPrototype> found;
+  for (TypeId id = btf.first_id(); id < btf.type_count(); id++) {
+    if (btf.kind(id) != Kind::function || !btf.name(id).starts_with(prefix)) continue;
+    std::string name(btf.name(id).substr(prefix.size()));
+    if (is_wanted(name))
+      found.emplace_back(std::move(name), prototype_of(btf, btf.target(id), first));
+  }
+  return found;
+}
+
 Error unknown(const Btf& btf, std::string_view what, std::string_view name, Kind kind,
               std::string_view prefix) {
   return Error{.stage = Stage::attach,
@@ -92,6 +107,16 @@ Result<Prototype> tracepoint_prototype(const Btf& btf, std::string_view event) {
   const std::optional<TypeId> id = btf.find(Kind::function, name);
   if (id) return prototype_of(btf, btf.target(*id), 1);
   return unknown(btf, "tracepoint", event, Kind::type_definition, kTracepointPrefix);
+}
+
+std::vector<NamedPrototype> function_prototypes(const Btf& btf,
+                                                const IsWanted& is_wanted) {
+  return prototypes_of(btf, "", 0, is_wanted);
+}
+
+std::vector<NamedPrototype> tracepoint_prototypes(const Btf& btf,
+                                                  const IsWanted& is_wanted) {
+  return prototypes_of(btf, kIteratorPrefix, 1, is_wanted);
 }
 
 std::vector<std::string> function_names(const Btf& btf) {

@@ -4,8 +4,10 @@
 // whoever compiles the text gets the rest from BTF itself.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -32,6 +34,13 @@ Result<Prototype> function_prototype(const Btf& btf, std::string_view function);
 /// What TP_PROTO of a tracepoint declares: without the first
 /// parameter, which is the kernel's own.
 Result<Prototype> tracepoint_prototype(const Btf& btf, std::string_view event);
+
+/// The same for all functions or all tracepoints whose name `is_wanted`, in one pass.
+using NamedPrototype = std::pair<std::string, Prototype>;
+std::vector<NamedPrototype> function_prototypes(
+    const Btf& btf, const std::function<bool(const std::string&)>& is_wanted);
+std::vector<NamedPrototype> tracepoint_prototypes(
+    const Btf& btf, const std::function<bool(const std::string&)>& is_wanted);
 
 /// All that have one, sorted, each once.
 std::vector<std::string> function_names(const Btf& btf);

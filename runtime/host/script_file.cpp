@@ -2,8 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "host/bindings.h"
@@ -71,9 +73,37 @@ int is_own_folder(lua_State* lua) {
   return 1;
 }
 
+Result<std::vector<std::string>> files_of(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end;
+       !error && entry != end; entry.increment(error))
+    if (!entry->is_directory(error)) names.push_back(entry->path().filename());
+  if (error)
+    return Error{.stage = Stage::script,
+                 .code = Code::io,
+                 .message = "cannot read " + folder + ": " + error.message()};
+  std::ranges::sort(names);
+  return names;
+}
+
+/// host.files(folder) -> the names of its files, sorted | nil, err
+int files(lua_State* lua) {
+  const Result<std::vector<std::string>> names = files_of(luaL_checkstring(lua, 1));
+  if (!names) return fail(lua, names.error());
+  lua_createtable(lua, static_cast<int>(names->size()), 0);
+  int place = 0;
+  for (const std::string& name : *names) {
+    push(lua, name);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {{"script_warning", script_warning},
                                    {"real_folder", real_folder},
                                    {"is_own_folder", is_own_folder},
+                                   {"files", files},
                                    {nullptr, nullptr}};
 
 }  // namespace

@@ -103,6 +103,8 @@ void push_settings(lua_State* lua, const Settings& settings) {
   if (!settings.dump.empty()) set_field(lua, "dump", settings.dump);
   if (!settings.output.empty()) set_field(lua, "output", settings.output);
   set_flag(lua, "interactive", settings.interactive);
+  set_flag(lua, "list", settings.list);
+  set_flag(lua, "tools", settings.tools);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {

@@ -23,7 +23,9 @@ struct Settings {
   bool no_cache = false;
   std::string cache;         ///< --cache: "clear" or "stats"
   std::string dump;          ///< what to show of each object; empty: nothing
-  std::string output;        ///< the file for it; empty: standard output
+  std::string output;        ///< -o: the file for standard output; empty: none
+  bool list = false;         ///< -l: the probes that match `args`
+  bool tools = false;        ///< --tools: what is in the gallery
   bool dry_run = false;      ///< compile and verify, attach nothing
   bool interactive = false;  ///< the prompt, after the code or script if there is one
 };
