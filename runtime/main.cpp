@@ -44,6 +44,13 @@ std::string check_seconds(const std::string& text) {
   return "'" + text + "' is not a positive number of seconds";
 }
 
+std::string check_pid(const std::string& text) {
+  const bool digits = !text.empty() && text.size() <= 7 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  return digits && std::atoi(text.c_str()) > 0 ? ""
+                                               : "'" + text + "' is not a process id";
+}
+
 /// The same for the limit of a compile.
 std::string check_compile_limit(const std::string& text) {
   const bool digits = !text.empty() && text.size() <= 4 &&
@@ -87,6 +94,7 @@ int main(int argc, char** argv) {
   bool version = false;
   std::string btf;
   std::string compile_limit;
+  std::string pid;
   CLI::Option* code = app.add_option("-e", settings.code, "Run CODE")->type_name("CODE");
   app.add_option("-d,--duration", settings.duration, "Stop after SECONDS")
       ->type_name("SECONDS")
@@ -110,7 +118,13 @@ int main(int argc, char** argv) {
                  "nothing")
       ->type_name("WHAT")
       ->check(check_dump);
-  app.add_option("-o", settings.output, "Write what --dump shows to FILE")
+  app.add_option("-c", settings.command,
+                 "Run CMD when all is attached, look at it only, and end with it")
+      ->type_name("CMD");
+  app.add_option("-p", pid, "Look at this process only")
+      ->type_name("PID")
+      ->check(check_pid);
+  app.add_option("-o", settings.output, "Write standard output to FILE")
       ->type_name("FILE");
   app.add_option("--compile-limit", compile_limit,
                  "Let a compile take SECONDS of processor time, not 10")
@@ -140,8 +154,9 @@ int main(int argc, char** argv) {
                 ebl::host::component_versions().c_str());
     return 0;
   }
-  if (!settings.output.empty() && settings.dump.empty())
-    return usage_error("-o goes with --dump");
+  if (!pid.empty() && !settings.command.empty())
+    return usage_error("-c and -p exclude each other");
+  if (!pid.empty()) settings.pid = std::stoi(pid);
   if (!settings.dump.empty()) settings.dry_run = true;
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());

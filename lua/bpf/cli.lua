@@ -8,6 +8,8 @@
 --   }
 local argparse = require "argparse"
 local C = require "bpf.ffi_api"
+local command = require "bpf.command"
+local output = require "bpf.output"
 local look_up = require "bpf.look_up"
 local loop = require "bpf.loop"
 
@@ -150,6 +152,16 @@ local function epilog(tool)
   return table.concat(lines, "\n")
 end
 
+--- The tool's own option by that name.
+local function flag_of(tool, flag)
+  for _, entry in ipairs(tool.options) do
+    for word in entry[1]:gmatch("%S+") do
+      if word == flag then return entry end
+    end
+  end
+  return nil
+end
+
 --- Reads the script's arguments. -h prints the help and ends; a mistake ends with exit
 --- code 2. What -d, --json and --csv say is already in force when it returns.
 ---@class bpf.Tool
@@ -173,6 +185,16 @@ function M.parse(tool, words)
                        argument = "SECONDS", convert = M.seconds })
   add_option(parser, { "--json", "one JSON object a line" })
   add_option(parser, { "--csv", "comma-separated values" })
+  local settings = loop.settings
+  local own_command = not flag_of(tool, "-c")
+  if own_command then
+    add_option(parser, { "-c --command", "run CMD, look at it only, and end with it",
+                         argument = "CMD" })
+  end
+  local own_output = not flag_of(tool, "-o")
+  if own_output then
+    add_option(parser, { "-o --output", "write to a file", argument = "FILE" })
+  end
   local ok, result = parser:pparse(words or arg)
   if not ok then
     io.stderr:write(("%s: %s\nTry '%s --help'.\n"):format(tool.name, result, tool.name))
@@ -182,10 +204,18 @@ function M.parse(tool, words)
     io.stderr:write(tool.name, ": --json and --csv exclude each other\n")
     os.exit(2)
   end
-  local settings = loop.settings
   settings.duration = result.duration or settings.duration
   if result.json or result.csv then
     settings.json, settings.csv = result.json or false, result.csv or false
+  end
+  if own_output and result.output then output.redirect(result.output) end
+  if own_command and result.command and not settings.dry_run then
+    command.start(result.command)
+  end
+  local of_process = flag_of(tool, "--pid")
+  if of_process and result.pid == nil and settings.pid then
+    local convert = of_process.convert or tostring
+    result.pid = convert(tostring(settings.pid))
   end
   return result
 end

@@ -25,6 +25,10 @@ local running = false
 local told = false -- bpf.poll() has returned "interrupt"
 M.output_closed = false
 
+--- Called when a run begins, before it waits for the first time.
+---@type fun()?
+M.before_run = nil
+
 --- Raised to end the program quietly: nobody reads its output any more, or a script goes
 --- on polling after Ctrl-C.
 M.ENDED = setmetatable({}, { __tostring = function() return "the program ends" end })
@@ -304,6 +308,7 @@ function M.run(seconds)
   if not M.settings.interactive then compiler.stop() end
   if M.settings.dry_run then return "stop" end
   seconds = seconds or M.settings.duration
+  if M.before_run then M.before_run() end
   running = true
   local ok, why = xpcall(run_until, errors.with_traceback, seconds and now() + seconds)
   running = false
@@ -326,6 +331,7 @@ function M.poll(milliseconds)
     return 0, "stop"
   end
   open()
+  if M.before_run then M.before_run() end
   if (milliseconds or 0) == 0 then
     -- What is there now, also in sources that are being left alone.
     for source in pairs(sources) do unfinished[source] = true end

@@ -2,6 +2,7 @@
 local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local bcc = require "bcc"
+local command = require "bpf.command"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
 local loop = require "bpf.loop"
@@ -90,7 +91,7 @@ local function find_script(name)
   usage(("no tool '%s' in the gallery"):format(name),
         is_file(name) and ("to run the file: ebpf-lua ./%s"):format(name)
         or near and ("did you mean '%s'?"):format(near)
-        or ("--tools lists the gallery, %s"):format(gallery))
+        or ("the gallery is %s; --tools lists it"):format(gallery))
 end
 
 local function compile_chunk(text, name)
@@ -164,6 +165,9 @@ local function manage_cache(command)
 end
 
 local function run_script(settings)
+  if settings.output and not settings.dump then output.redirect(settings.output) end
+  if settings.scope then command.scope(settings.scope) end
+  if settings.command and not settings.dry_run then command.start(settings.command) end
   if settings.cache then return manage_cache(settings.cache) end
   if settings.tools then return require("bpf.gallery").list() end
   if settings.list then
@@ -180,7 +184,7 @@ end
 --- What comes after the script: the prompt, or what -e has started, until Ctrl-C.
 local function go_on(settings)
   if settings.interactive then return require("bpf.repl").run(report) end
-  if not settings.code or #quick.running() == 0 then return end
+  if not command.waits() and (not settings.code or #quick.running() == 0) then return end
   loop.run()
   quick.show_all()
 end
@@ -200,5 +204,7 @@ return function(settings)
   local code = 0
   local ended = err == loop.ENDED or errors.is(err) and err.code == "interrupted"
   if not ok and not ended then code = report(err, settings.verbose) end
+  local of_command = command.finish()
+  if code == 0 and of_command then code = of_command end
   return shut_down(code)
 end

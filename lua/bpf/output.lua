@@ -15,6 +15,13 @@ local EPIPE = 32
 
 local stdout = { is_tty = C.ebl_output_is_terminal() ~= 0 }
 
+--- Standard output becomes a file, from now on.
+---@param path string
+local function redirect(path)
+  settings.output_before = errors.check(require("bpf.host").redirect_output(path))
+  stdout.is_tty = false
+end
+
 local function closed()
   loop.output_closed = true
   loop.stop()
@@ -136,6 +143,6 @@ end
 --- @param fn fun()? see before_write
 local function set_before_write(fn) before_write = fn end
 
-return { api = M, set_before_write = set_before_write, install = install,
+return { api = M, redirect = redirect, set_before_write = set_before_write, install = install,
          is_text = is_text,
          is_terminal = function() return is_text() and stdout.is_tty end }

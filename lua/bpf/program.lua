@@ -25,6 +25,19 @@ function M.new(owner, entry)
                         hook = hook }, Program)
 end
 
+-- Kinds of probes that the kernel can restrict to a process: -p does it for all.
+local OF_PROCESS = { uprobe = true, uretprobe = true, ["uprobe.session"] = true,
+                     usdt = true, perf = true }
+
+--- `options` with the process of -p where the script names none.
+local function scoped(spec, options)
+  local pid = loop.settings.attach_pid
+  if not pid or not spec or not OF_PROCESS[spec:match("^[^:]+")] then return options end
+  options = options or {}
+  options.pid = options.pid or pid
+  return options
+end
+
 local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "any",
                          maxactive = "number",
                          replace = "boolean", before = "any", after = "any",
@@ -106,6 +119,7 @@ function Program:attach(spec, options)
                   "pass one, for example :attach(\"xdp:eth0\")")
   end
   if spec then errors.check(host.parse_spec(spec)) end
+  options = scoped(spec or self.hook, options)
   self.owner:ensure_loaded(self, spec)
   local owner = self.owner
   if loop.settings.dry_run then return link.dry(spec or self.hook, owner) end

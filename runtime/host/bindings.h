@@ -19,6 +19,7 @@ struct Places {
 /// Each adds its functions to the table on top of the stack and registers its types.
 void register_binaries(lua_State* lua);
 void register_cache(lua_State* lua);
+void register_child(lua_State* lua);
 void register_compiler(lua_State* lua);
 void register_object(lua_State* lua);
 void register_link(lua_State* lua);

@@ -103,6 +103,8 @@ void push_settings(lua_State* lua, const Settings& settings) {
   if (!settings.dump.empty()) set_field(lua, "dump", settings.dump);
   if (!settings.output.empty()) set_field(lua, "output", settings.output);
   set_flag(lua, "interactive", settings.interactive);
+  if (!settings.command.empty()) set_field(lua, "command", settings.command);
+  if (settings.pid > 0) set_field(lua, "scope", static_cast<lua_Number>(settings.pid));
   set_flag(lua, "list", settings.list);
   set_flag(lua, "tools", settings.tools);
   lua_newtable(lua);
@@ -181,6 +183,7 @@ int open_host(lua_State* lua) {
   luaL_register(lua, nullptr, kFunctions);
   register_binaries(lua);
   register_cache(lua);
+  register_child(lua);
   register_compiler(lua);
   register_object(lua);
   register_link(lua);

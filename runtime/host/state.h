@@ -24,6 +24,8 @@ struct Settings {
   std::string cache;         ///< --cache: "clear" or "stats"
   std::string dump;          ///< what to show of each object; empty: nothing
   std::string output;        ///< -o: the file for standard output; empty: none
+  std::string command;       ///< -c: a process to run and look at
+  int pid = 0;               ///< -p: the process to look at; 0: all
   bool list = false;         ///< -l: the probes that match `args`
   bool tools = false;        ///< --tools: what is in the gallery
   bool dry_run = false;      ///< compile and verify, attach nothing

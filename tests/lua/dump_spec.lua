@@ -107,8 +107,5 @@ SEC("raw_tracepoint/sched_switch") int p(void *ctx) {
     local result = support.run("--dump elf -e 'print(1)'")
     expect.equal(result.code, 2)
     contains(result.err, "'elf' is none of source, ir, asm, btf, verifier, relocs")
-    result = support.run("-o /tmp/x -e 'print(1)'")
-    expect.equal(result.code, 2)
-    contains(result.err, "-o goes with --dump")
   end)
 end)

@@ -167,6 +167,17 @@ function M.with_comparisons(text)
   return text
 end
 
+--- A filter and the process that all is restricted to, as one expression; nil: neither.
+---@param text string|false|nil
+---@param pid integer?
+---@return string?
+function M.filter(text, pid)
+  local parts = {}
+  if text then parts[1] = "(" .. M.with_comparisons(text) .. ")" end
+  if pid then parts[#parts + 1] = ("pid == %d"):format(pid) end
+  return parts[1] and table.concat(parts, " && ") or nil
+end
+
 local function whole_call(text, name)
   local inside = text:match("^" .. name .. "%s*(%b())$")
   return inside and M.split(inside:sub(2, -2))

@@ -30,7 +30,7 @@ end
 
 local function attach_group(self, number, group)
   local entry = self.object.programs["quick_entry_" .. number]
-  local pid = group[1].kind:match("^u") and self.pid or nil
+  local pid = group[1].kind:match("^u") and self.request.pid or nil
   for _, place in ipairs(probe.places(group)) do
     entry:attach(place.spec, { cookie = place.cookie, pid = pid })
   end
@@ -162,7 +162,7 @@ function Handle:edit(changes)
   end
   local request = {}
   for name, value in pairs(self.request) do request[name] = value end
-  request.filter = changes.filter and expression.with_comparisons(changes.filter) or nil
+  request.filter = expression.filter(changes.filter, request.scope)
   local edited = compile(request, self.object.maps)
   local groups = number_groups(request)
   for number, group in ipairs(groups) do point(self, edited, number, group) end

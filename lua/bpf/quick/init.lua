@@ -29,18 +29,6 @@ local function expect_text(value, verb, what, optional)
   errors.misuse(("%s: %s is a C expression in a string"):format(verb, what))
 end
 
---- `filter` and the -p of the command line, as one C expression.
-local function filter_of(verb, given)
-  local pid = given.pid or loop.settings.pid
-  expect_text(given.filter, verb, "filter", true)
-  local parts = {}
-  if given.filter then
-    parts[1] = "(" .. expression.with_comparisons(given.filter) .. ")"
-  end
-  if pid then parts[#parts + 1] = ("pid == %d"):format(pid) end
-  return parts[1] and table.concat(parts, " && ") or nil
-end
-
 local COMMON_OPTIONS = { filter = "string", pid = "number" }
 
 local function checked(verb, given, more)
@@ -54,11 +42,14 @@ end
 
 --- Starts a probe of one verb over `specs`.
 local function start(verb, specs, columns, given, more)
+  expect_text(given.filter, verb, "filter", true)
+  local scope = given.pid or loop.settings.pid
   local request = {
-    verb = verb, columns = columns, filter = filter_of(verb, given),
+    verb = verb, columns = columns, scope = scope,
+    filter = expression.filter(given.filter, scope),
     title = ("%s(%s)"):format(more.name or verb, describe(specs)),
     defines = { QUICK_ENTRIES = ENTRIES, QUICK_RING_BYTES = RING_BYTES },
-    pid = given.pid,
+    pid = given.pid or loop.settings.attach_pid,
   }
   for name, value in pairs(more) do
     if name == "defines" then
