@@ -80,6 +80,24 @@
 	__ebl_map(name, 23, __typeof__(V) *value; int (*max_entries)[n];)
 #endif
 
+/*
+ * Memory of so many pages that programs and user space share (Linux 6.9). A pointer into it
+ * is `T __arena *`; user space follows it as it is.
+ */
+#ifndef __arena
+#define __arena __attribute__((address_space(1)))
+#endif
+#ifndef ARENA
+#define ARENA(name, pages)                                                         \
+	__ebl_map(name, 33, int (*map_flags)[1024]; int (*max_entries)[pages];)
+
+extern void __arena *bpf_arena_alloc_pages(void *map, void __arena *at,
+					   unsigned int pages, int node,
+					   unsigned long long flags) __weak __ksym;
+extern void bpf_arena_free_pages(void *map, void __arena *at,
+				 unsigned int pages) __weak __ksym;
+#endif
+
 /* The kernel wants BPF_F_NO_PREALLOC (1) for a trie. */
 #ifndef LPM
 #define LPM(name, K, V, n)                                                         \

@@ -29,7 +29,7 @@ local obj = bpf.load {
       e->tid = id;
       e->uid = bpf_get_current_uid_gid();
       e->cpu = bpf_get_smp_processor_id();
-      /* The kernel's memory, wherever this kernel keeps the fields; last, the process's. */
+      /* The kernel's memory, wherever it keeps the fields; last, the process's. */
       e->ppid = BPF_CORE_READ(task, real_parent, tgid);
       bpf_get_current_comm(e->comm, sizeof(e->comm));
       if (bpf_probe_read_user_str(e->filename, sizeof(e->filename),

@@ -375,6 +375,32 @@ function Map:write(value, type_name)
   return nil, failed(self, "write", -result)
 end
 
+--- A view of an arena's memory, which programs share: writes go through. The arena lives
+--- as long as its object is open.
+---@param type_name string "struct node"
+---@param place (integer|ffi.cdata*)? an offset, or a pointer that a program has stored;
+---default: the beginning
+---@return any
+function Map:view(type_name, place)
+  local memory = self.type == "arena" and ready(self).entry.memory
+  if self.type ~= "arena" then type_error(self, "memory that is shared") end
+  if not memory then
+    errors.misuse(("the memory of arena '%s' is with the object that made it")
+                  :format(self.name))
+  end
+  local id = errors.check(self.owner.handle:type_id(type_name))
+  local layout = errors.check(self.owner.handle:layout(id))
+  local set = decode.new(layout.types)
+  local first = ffi.cast("uint64_t", ffi.cast("uintptr_t", memory))
+  local offset = ffi.cast("uint64_t", place or 0)
+  if offset >= first then offset = offset - first end
+  if offset + set:size(layout.root) > self.entry.memory_size then
+    errors.misuse(("arena '%s' ends before that place"):format(self.name),
+                  ("it has %d pages"):format(self.entry.max_entries))
+  end
+  return set:ref(layout.root)(ffi.cast("uint8_t *", memory) + offset, self)
+end
+
 --- Appends to a queue or stack. Returns true, or nil and the error (full).
 ---@param value any
 function Map:push(value)

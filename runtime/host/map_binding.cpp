@@ -22,6 +22,11 @@ void push_map(lua_State* lua, const load::Map& map) {
   set_field(lua, "record_type", map.record_type);
   set_field(lua, "tag", map.tag);
   set_field(lua, "fd", map.fd);
+  if (!map.memory.empty()) {
+    lua_pushlightuserdata(lua, map.memory.data());
+    lua_setfield(lua, -2, "memory");
+    set_field(lua, "memory_size", static_cast<lua_Number>(map.memory.size()));
+  }
 }
 
 namespace {

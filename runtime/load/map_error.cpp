@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "load/arena.h"
 #include "load/map_ops.h"
 
 namespace ebl::load {
@@ -16,7 +17,6 @@ namespace {
 
 // Of the kernel; libbpf 1.1.2's header does not have them yet.
 constexpr std::uint32_t kCgroupStorage = 32;
-constexpr std::uint32_t kArena = 33;
 
 bool is_one_of(bpf_map_type type, std::initializer_list<bpf_map_type> kinds) {
   return std::ranges::find(kinds, type) != kinds.end();
@@ -127,7 +127,7 @@ std::optional<MapMistake> wrong_flags(const Map& map) {
       !is_one_of(map.type, {BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH}))
     return MapMistake{"the flag BPF_F_NO_COMMON_LRU is for LRU hashes", "leave it out"};
   if ((map.flags & BPF_F_MMAPABLE) && map.type != BPF_MAP_TYPE_ARRAY &&
-      std::uint32_t{map.type} != kArena)
+      std::uint32_t{map.type} != kArenaType)
     return MapMistake{"the flag BPF_F_MMAPABLE is for arrays and arenas", "leave it out"};
   return std::nullopt;
 }

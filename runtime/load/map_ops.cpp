@@ -173,6 +173,7 @@ Result<MapInfo> map_info(int fd) {
 
 std::string map_type_name(std::uint32_t type) {
   const char* name = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(type));
+  if (type == kArenaType) return "arena";
   return name ? name : "type " + std::to_string(type);
 }
 

@@ -206,6 +206,8 @@ std::vector<Map> Object::maps() const {
               .record_type = record_type_of(name),
               .tag = map_tag(name),
               .fd = std::max(bpf_map__fd(map), -1)};
+    for (const Arena& arena : arenas_)
+      if (arena.name() == name) entry.memory = {arena.memory(), arena.size()};
     out.push_back(std::move(entry));
   }
   return out;
@@ -307,6 +309,24 @@ Result<void> Object::load_handle(bpf_object* handle) {
   return load_error(failed);
 }
 
+Result<void> Object::make_arenas() {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, handle_.get()) {
+    const bool reused = bpf_map__fd(map) >= 0;
+    if (std::uint32_t{bpf_map__type(map)} != kArenaType || reused) continue;
+    Result<Arena> arena = Arena::create(bpf_map__name(map), bpf_map__max_entries(map),
+                                        bpf_map__map_flags(map));
+    if (!arena) return arena.take_error();
+    if (const int failure = bpf_map__reuse_fd(map, arena->fd()); failure != 0)
+      return Error{.stage = Stage::load,
+                   .code = Code::io,
+                   .message = "cannot use the arena '" + arena->name() +
+                              "': " + errno_text(-failure)};
+    arenas_.push_back(std::move(*arena));
+  }
+  return {};
+}
+
 Result<void> Object::load(const std::vector<std::string>& program_names) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, handle_.get()) {
@@ -319,6 +339,7 @@ Result<void> Object::load(const std::vector<std::string>& program_names) {
     if (!map || !tag.starts_with("pin=")) continue;
     if (Result<void> pinned = pin_at(map, tag.substr(4)); !pinned) return pinned;
   }
+  if (Result<void> made = make_arenas(); !made) return made;
   Result<void> done = load_handle(handle_.get());
   loaded_ = done.ok();
   return done;

@@ -22,6 +22,7 @@
 
 #include "base/result.h"
 #include "btf/btf.h"
+#include "load/arena.h"
 #include "load/map_tags.h"
 #include "load/program.h"
 
@@ -41,6 +42,7 @@ struct Map {
   btf::TypeId record_type = 0;  ///< ring and perf buffers: the type of a record
   std::string tag;              ///< map_tags.h; mostly empty
   int fd = -1;
+  std::span<std::byte> memory;  ///< of an arena that this object made
 };
 
 /// A global variable. A constant (.rodata) can be written before load only.
@@ -129,6 +131,7 @@ class Object {
 
   Object() = default;
   Result<Handle> open_handle() const;
+  Result<void> make_arenas();
   Result<void> load_handle(bpf_object* handle);
   void collect_variables();
   btf::TypeId record_type_of(const std::string& map_name) const;
@@ -147,6 +150,7 @@ class Object {
   std::vector<Variable> variables_;
   std::vector<LossCounter> loss_counters_;
   std::vector<Mapping> mappings_;
+  std::vector<Arena> arenas_;
   std::vector<Handle> late_;  // one opening for each program loaded late
   std::shared_ptr<NumberPool> usdt_specs_ = std::make_shared<NumberPool>();
   std::vector<ProgramLog> logs_;

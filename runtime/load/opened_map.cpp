@@ -65,7 +65,8 @@ Result<OpenedMap> OpenedMap::of(UniqueFd fd) {
                  .value_type = opened.btf_ ? info.btf_value_type_id : 0,
                  .record_type = 0,
                  .tag = {},
-                 .fd = fd.get()};
+                 .fd = fd.get(),
+                 .memory = {}};
   opened.fd_ = std::move(fd);
   return opened;
 }
