@@ -36,11 +36,11 @@ io.stderr:write("Sampling... Hit Ctrl-C to end.\n")
 bpf.run()
 for key, count in obj.maps.samples:pairs() do
   print(("%d samples in %s (%d)"):format(count, key.comm, key.pid))
-  for _, address in ipairs(key.kernel >= 0 and obj.maps.stacks:stack(key.kernel) or {}) do
-    print("    " .. (bpf.ksym(address) or "[unknown]"))
+  for _, frame in ipairs(key.kernel >= 0 and obj.maps.stacks:stack(key.kernel) or {}) do
+    print("    " .. tostring(frame))
   end
-  for _, address in ipairs(key.user >= 0 and obj.maps.stacks:stack(key.user) or {}) do
-    local symbol = bpf.usym(key.pid, address) -- nil once the process has ended
-    print("    " .. (symbol and symbol.name or "[unknown]"))
+  for _, frame in ipairs(key.user >= 0 and obj.maps.stacks:stack(key.user, key.pid) or {})
+  do
+    print("    " .. tostring(frame))
   end
 end

@@ -4,6 +4,7 @@
 --   netmon --iface eth0              one interface of this network namespace
 --   netmon --proto tcp --port 443    what a port sees
 --   netmon --drops                   also what the kernel drops: reason and kernel stack
+--   netmon --pcap FILE               packets into a pcapng file, each with its process
 --
 -- LEN is the length of the IP packet; later fragments have no ports. A packet that is
 -- sent belongs to the process that runs when it leaves, unless an interrupt sends it (a
@@ -11,11 +12,15 @@
 -- received to the process that netmon last saw send from its port. Without --iface it
 -- shows every network namespace. Filters are compared in the kernel; with --interactive
 -- they can be changed while it runs by typing "port 53", "src 10.0.0.0/8", "iface lo",
--- "port any", "clear".
+-- "port any", "clear". A pcapng file has of each packet what lies in one piece, at most
+-- 2048 bytes: all headers, and the payload of datagrams.
 local bit = require "bit"
+local ffi = require "ffi"
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local api = require "bpf.ffi_api"
 local filter = require "netmon.filter"
+local pcapng = require "netmon.pcapng"
 
 local args = cli.parse {
   name = "netmon",
@@ -31,6 +36,7 @@ local args = cli.parse {
       convert = filter.protocol },
     { "--port", "only from or to this port", argument = "PORT", convert = filter.port },
     { "--drops", "also packets that the kernel drops, with reason and stack" },
+    { "--pcap", "write the packets into this file instead", argument = "FILE" },
     { "--interactive", "read new filters from standard input" },
     { "-T --time", "time of day" },
   },
@@ -42,7 +48,16 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load { file = "netmon/packets.bpf.c" }
+local CAPTURE = 2048 -- bytes of a packet in a pcapng file, at most
+
+if args.pcap and args.drops then
+  io.stderr:write("netmon: --pcap and --drops exclude each other\n")
+  os.exit(2)
+end
+local obj = bpf.load {
+  file = "netmon/packets.bpf.c",
+  cflags = args.pcap and { "-DCAPTURE=" .. CAPTURE } or nil,
+}
 local wanted = filter.new(args)
 obj.maps.config[0] = wanted:config()
 
@@ -88,7 +103,7 @@ local function frames_of(e)
   return frames
 end
 
-obj.maps.events:each(function(e)
+local function show(e)
   local is_ipv4 = bit.band(e.flags, IS_IPV4) ~= 0
   local has_ports = bit.band(e.flags, HAS_PORTS) ~= 0
   local row = {
@@ -109,7 +124,26 @@ obj.maps.events:each(function(e)
   if row.stack and rows:is_text() then
     for _, frame in ipairs(row.stack) do print("    " .. frame) end
   end
-end)
+end
+
+--- Lets packets go to a pcapng file.
+local function save_to(path)
+  local file, err = pcapng.create(path, CAPTURE)
+  if not file then error("cannot create " .. err, 0) end
+  obj.maps.events:each(function(e)
+    file:add {
+      interface = e.iface, length = e.len, sent = DIRECTIONS[e.direction] == "TX",
+      time = ffi.cast("uint64_t", e:exact "ts" + api.ebl_boot_offset_ns()),
+      bytes = e:raw("packet"):sub(1, e.captured),
+      comment = e.comm ~= "" and ("%s (%d)"):format(e.comm, e.pid) or nil,
+    }
+  end)
+  bpf.every(1, function() file:flush() end)
+  io.stderr:write(("netmon: writing packets to %s\n"):format(path))
+  return file
+end
+
+if not args.pcap then obj.maps.events:each(show) end
 
 if args.interactive then
   bpf.each_line(function(line)
@@ -129,5 +163,10 @@ programs.on_softirq_exit:attach()
 programs.on_receive:attach()
 programs.on_send:attach()
 if args.drops then programs.on_drop:attach() end
-rows:header()
+local file = args.pcap and save_to(args.pcap)
+if not file then rows:header() end
 bpf.run()
+if file then
+  file:close()
+  io.stderr:write(("netmon: %d packets\n"):format(file.packets))
+end

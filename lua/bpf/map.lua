@@ -7,6 +7,7 @@
 local bit = require "bit"
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
+local arena = require "bpf.arena"
 local errors = require "bpf.errors"
 local losses = require "bpf.losses"
 local events = require "bpf.events"
@@ -382,23 +383,8 @@ end
 ---default: the beginning
 ---@return any
 function Map:view(type_name, place)
-  local memory = self.type == "arena" and ready(self).entry.memory
   if self.type ~= "arena" then type_error(self, "memory that is shared") end
-  if not memory then
-    errors.misuse(("the memory of arena '%s' is with the object that made it")
-                  :format(self.name))
-  end
-  local id = errors.check(self.owner.handle:type_id(type_name))
-  local layout = errors.check(self.owner.handle:layout(id))
-  local set = decode.new(layout.types)
-  local first = ffi.cast("uint64_t", ffi.cast("uintptr_t", memory))
-  local offset = ffi.cast("uint64_t", place or 0)
-  if offset >= first then offset = offset - first end
-  if offset + set:size(layout.root) > self.entry.memory_size then
-    errors.misuse(("arena '%s' ends before that place"):format(self.name),
-                  ("it has %d pages"):format(self.entry.max_entries))
-  end
-  return set:ref(layout.root)(ffi.cast("uint8_t *", memory) + offset, self)
+  return arena.view(ready(self), type_name, place)
 end
 
 --- Appends to a queue or stack. Returns true, or nil and the error (full).

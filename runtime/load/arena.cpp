@@ -47,8 +47,7 @@ Result<Arena> Arena::create(const std::string& name, std::uint32_t pages,
   Arena arena(name, std::move(fd));
   const std::size_t size =
       std::size_t{pages} * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  void* memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, arena.fd(), 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, arena.fd(), 0);
   if (memory == MAP_FAILED) return refused(name, errno);
   arena.memory_ = static_cast<std::byte*>(memory);
   arena.size_ = size;

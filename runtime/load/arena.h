@@ -18,7 +18,8 @@ constexpr std::uint32_t kArenaType = 33;  // of the kernel; libbpf 1.1.2 lacks t
 /// the mapping: they can be followed as they are.
 class Arena {
  public:
-  /// The flag BPF_F_MMAPABLE is added. Code::not_supported where the kernel has no arenas.
+  /// The flag BPF_F_MMAPABLE is added. Code::not_supported where the kernel has no
+  /// arenas.
   static Result<Arena> create(const std::string& name, std::uint32_t pages,
                               std::uint32_t flags);
   Arena(Arena&& other) noexcept;

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "load/arena.h"
+
 namespace ebl::load {
 namespace {
 

@@ -2,9 +2,10 @@
  * What netmon runs in the kernel: reads the headers of each packet, compares them with the
  * filters in the map `config`, and sends what they let through.
  */
-#define STACK_DEPTH 32
+#include <ebl/ebpf_lua.h>
+#include "headers.bpf.h"
 
-enum direction { RX, TX, DROP };
+#define STACK_DEPTH 32
 
 enum event_flag {
 	IS_IPV4 = 1,
@@ -29,8 +30,18 @@ struct event {
 	u8 direction, protocol, flags, stack_size;
 	char comm[TASK_COMM_LEN];
 	char iface[IFNAMSIZ];
+#ifdef CAPTURE
+	u32 captured;
+	u8 packet[CAPTURE]; /* from the IP header on */
+#else
 	u64 stack[STACK_DEPTH]; /* of drops only */
+#endif
 };
+#ifdef CAPTURE
+#define HEAD_SIZE offsetof(struct event, packet)
+#else
+#define HEAD_SIZE offsetof(struct event, stack)
+#endif
 
 struct port_key {
 	u32 netns;
@@ -97,81 +108,6 @@ static void set_ipv4(struct address *a, u32 value)
 	a->word[0] = a->word[1] = 0;
 	a->word[2] = bpf_htonl(0xffff);
 	a->word[3] = value;
-}
-
-static bool is_vlan(u16 ethertype)
-{
-	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
-}
-
-/* Whether an IP header of `ethertype` can begin at `l3`. */
-static bool is_ip(const void *l3, u16 ethertype)
-{
-	u8 first = 0;
-
-	bpf_probe_read_kernel(&first, sizeof(first), l3);
-	if (ethertype == bpf_htons(ETH_P_IP))
-		return first >> 4 == 4 && (first & 15) >= 5;
-	return ethertype == bpf_htons(ETH_P_IPV6) && first >> 4 == 6;
-}
-
-/*
- * The IP header and, in `ethertype`, which; NULL for what is not IP. A packet that is being
- * received begins with it, or with VLAN tags before it; for others the kernel has noted
- * where it is, also behind a tag. A dropped packet may be of either sort.
- */
-static const void *find_ip(struct sk_buff *skb, enum direction direction, u16 *ethertype)
-{
-	const void *noted = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
-	const void *at = BPF_CORE_READ(skb, data);
-	u16 type = BPF_CORE_READ(skb, protocol);
-
-	*ethertype = type;
-	if (direction != RX) {
-		if (is_vlan(type)) {
-			*ethertype = bpf_htons(ETH_P_IP);
-			if (is_ip(noted, *ethertype))
-				return noted;
-			*ethertype = bpf_htons(ETH_P_IPV6);
-		}
-		if (is_ip(noted, *ethertype))
-			return noted;
-		if (direction == TX)
-			return NULL;
-		*ethertype = type;
-	}
-	for (int i = 0; i < 2 && is_vlan(*ethertype); i++) {
-		bpf_probe_read_kernel(ethertype, sizeof(*ethertype), at + 2);
-		at += 4;
-	}
-	return is_ip(at, *ethertype) ? at : NULL;
-}
-
-/* Skips IPv6 extension headers. Returns the protocol, and in `l4` where its header is. */
-static u8 skip_extensions(u8 next, const void **l4, bool *first_fragment)
-{
-	for (int i = 0; i < 8; i++) {
-		u8 head[4] = {}; /* next header, length, and of a fragment its offset */
-
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
-		    next != IPPROTO_FRAGMENT && next != IPPROTO_DSTOPTS && next != IPPROTO_AH)
-			break;
-		if (bpf_probe_read_kernel(head, sizeof(head), *l4))
-			break;
-		if (next == IPPROTO_FRAGMENT) {
-			*l4 += 8;
-			if ((head[2] << 8 | head[3]) & 0xfff8) {
-				*first_fragment = false;
-				return head[0];
-			}
-		} else if (next == IPPROTO_AH) {
-			*l4 += (head[1] + 2) * 4;
-		} else {
-			*l4 += (head[1] + 1) * 8;
-		}
-		next = head[0];
-	}
-	return next;
 }
 
 /* Fills addresses, protocol, ports and length; false for what is not IP. */
@@ -286,13 +222,43 @@ static void submit(struct event *e, u32 size)
 	bpf_ringbuf_output(&events, e, size, 0);
 }
 
+#ifdef CAPTURE
+/*
+ * Copies the packet from its IP header on, as far as it lies in one piece: what a program has
+ * written to a TCP socket is mostly elsewhere. Returns how much.
+ */
+static u32 capture(struct event *e, struct sk_buff *skb)
+{
+	u16 ethertype;
+	const void *l3 = find_ip(skb, e->direction, &ethertype);
+	const void *end = BPF_CORE_READ(skb, data) + BPF_CORE_READ(skb, len) -
+			  BPF_CORE_READ(skb, data_len);
+	u64 size = end > l3 ? end - l3 : 0;
+
+	e->captured = 0;
+	if (size > e->len)
+		size = e->len; /* the rest pads a short frame */
+	if (size > CAPTURE)
+		size = CAPTURE;
+	if (!l3 || !size || bpf_probe_read_kernel(e->packet, size, l3))
+		return 0;
+	e->captured = size;
+	return size;
+}
+#else
+static u32 capture(struct event *e, struct sk_buff *skb)
+{
+	return 0;
+}
+#endif
+
 SEC("tp_btf/netif_receive_skb")
 int BPF_PROG(on_receive, struct sk_buff *skb)
 {
 	struct event *e = packet(skb, BPF_CORE_READ(skb, dev), RX);
 
 	if (e)
-		submit(e, offsetof(struct event, stack));
+		submit(e, HEAD_SIZE + capture(e, skb));
 	return 0;
 }
 
@@ -302,10 +268,11 @@ int BPF_PROG(on_send, struct sk_buff *skb, struct net_device *dev)
 	struct event *e = packet(skb, dev, TX);
 
 	if (e)
-		submit(e, offsetof(struct event, stack));
+		submit(e, HEAD_SIZE + capture(e, skb));
 	return 0;
 }
 
+#ifndef CAPTURE
 /* The kernel's own type lacks the field before 5.17. */
 struct trace_event_raw_kfree_skb___with_reason {
 	enum skb_drop_reason___any { SKB_DROP_REASON_ANY } reason;
@@ -328,3 +295,4 @@ int on_drop(struct trace_event_raw_kfree_skb *ctx)
 	submit(e, sizeof(*e));
 	return 0;
 }
+#endif

@@ -77,8 +77,8 @@ end
 describe("netmon", function()
   tools.common_tests("netmon", {
     all = { "-i <NAME>", "--src <ADDRESS>", "--dst <ADDRESS>", "--proto <PROTOCOL>",
-            "--port <PORT>", "--drops", "--interactive", "-T", "-d <SECONDS>", "--json",
-            "--csv" },
+            "--port <PORT>", "--drops", "--pcap <FILE>", "--interactive", "-T",
+            "-d <SECONDS>", "--json", "--csv" },
     mistakes = {
       ["-Z"] = "unknown option '-Z'", ["--iface nolan0"] = "no interface 'nolan0'",
       ["--src 10.0.0.300"] = "'10.0.0.300' is no IP address or prefix",
@@ -87,6 +87,7 @@ describe("netmon", function()
       ["--proto nothing"] = "'nothing' is no protocol",
       ["--proto 256"] = "'256' is no protocol",
       ["--port 0"] = "'0' is no port", ["--port 65536"] = "'65536' is no port",
+      ["--pcap x --drops"] = "--pcap and --drops exclude each other",
       ["extra"] = "too many arguments",
     },
   })
@@ -351,6 +352,51 @@ describe("netmon", function()
                            :format(pid))
       end)
     end)
+  end)
+
+  it("writes pcapng with the process of each packet", function()
+    if support.sh("tshark --version").code ~= 0 then skip "no tshark to read it back" end
+    local path = os.tmpname()
+    in_namespaces(function()
+      local before = os.time()
+      local pid, ended
+      watch("--iface v0 --pcap " .. path, A, function(tool)
+        pid = act(A, "udp 10.99.1.1 4000 10.99.1.3 5000 3 10 6") -- ports 5000 to 5002
+        act(A, "udp fd99::1 4000 fd99::2 9 1 3000 1")            -- fragments
+        act(A, "icmp 10.99.1.1 10.99.1.2 40")
+        support.sleep(0.2)
+        expect.equal(tool:stop(), 0)
+        ended = tool:err():match "netmon: (%d+) packets\n$"
+      end, { banner = "writing packets" })
+      local function fields(filter, ...)
+        local result = support.sh(("tshark -r %s -Y %s -T fields -E separator=, -e %s")
+          :format(path, support.quote(filter), table.concat({ ... }, " -e ")))
+        expect.equal(result.code, 0)
+        local lines = {}
+        for line in result.out:gmatch "[^\n]+" do lines[#lines + 1] = line end
+        return lines
+      end
+      expect.equal(#fields("frame", "frame.number"), tonumber(ended))
+      local udp = fields("udp.srcport == 4000 && ip", "frame.interface_name", "ip.src",
+                         "ip.dst", "udp.dstport", "frame.len", "frame.cap_len",
+                         "frame.comment", "frame.packet_flags")
+      for i, line in ipairs(udp) do
+        local length = 28 + 10 + i - 1
+        expect.equal(line, ("v0,10.99.1.1,10.99.1.3,%d,%d,%d,ebpf-lua (%d),0x00000002")
+          :format(5000 + (i - 1) % 3, length, length, pid))
+      end
+      expect.equal(#udp, 6)
+      local sent = fields("ipv6.fraghdr && ipv6.src == fd99::1", "frame.len",
+                          "frame.cap_len", "frame.comment")
+      expect.equal(#sent, 3)
+      expect.truthy(sent[1]:find "^1496,1496,ebpf%-lua %(%d+%)$", sent[1])
+      local echo = fields("icmp.type == 0", "ip.src", "frame.len", "frame.packet_flags")
+      expect.equal(echo, { "10.99.1.2,60,0x00000001" })
+      for _, time in ipairs(fields("frame", "frame.time_epoch")) do
+        expect.truthy(tonumber(time) >= before and tonumber(time) <= os.time() + 1, time)
+      end
+    end)
+    os.remove(path)
   end)
 
   it("says how many events were lost", function()

@@ -1,0 +1,91 @@
+--- The examples of maps: each runs, and prints what it says it prints.
+local cgroup = require "cgroup"
+local example = require "example"
+local harness = require "harness"
+local support = require "support"
+local describe, it = harness.describe, harness.it
+
+describe("example", function()
+  it("tail_calls goes where Lua points it", function()
+    example.printed(example.run "tail_calls",
+      "^empty\t0\t0\nfilled\t6\t17\t0\nremoved\t0\t17\ntcp 1, udp 2, other 4\n$")
+  end)
+
+  it("map_in_map counts in the map of the moment", function()
+    example.with("map_in_map", {}, function(tool)
+      support.sh "head -c 100 /dev/zero"
+      tool:wait_lines("^[1-9]%d* calls of [1-9]%d* kinds$", 3)
+    end)
+  end)
+
+  it("lpm finds the longest prefix", function()
+    example.printed(example.run "lpm", "^10.9.9.9\t1\n10.1.9.9\t3\n11.0.0.1\t2\n"
+                                       .. "from Lua\t3\t7\tnil\n$")
+  end)
+
+  it("storage is there while its process is", function()
+    local sleeper = "while :; do head -c 0 /etc/services; : </etc/passwd; done"
+    local result = support.sh(support.WAIT_FOR .. ([[
+      bash -c %s & busy=$!
+      out=$(mktemp)
+      %s %s $busy >"$out" 2>&1 & example=$!
+      seen() { grep -q "calls in" "$out" || ! kill -0 $example; }
+      wait_for seen
+      kill $busy
+      wait $example; code=$?
+      sed "s/$busy/PID/" "$out"
+      ((code == 3 || code == 4)) && cat "$out" >&2
+      rm -f "$out"
+      exit $code
+    ]]):format(support.quote(sleeper), support.quote(support.program),
+               example.file "storage"))
+    example.printed(result, "watching PID\n", "\n[1-9]%d* calls in [%d.]+ ms\n",
+                    "\nPID has ended, and its storage with it\n$")
+  end)
+
+  it("queues gives values in its order, and remembers them", function()
+    example.printed(example.run "queues",
+      "^a fifth\tnil\nnext\t1\nmoved 4, the last was 3, 1 twice\n"
+      .. "from the stack\t3\t2\t2\t1\tnil\nseen 3\ttrue\tseen 99\tfalse\n$")
+  end)
+
+  it("percpu sums what each CPU has", function()
+    local path = "/" .. ("x"):rep(1000) -- longer than a program's stack
+    example.printed(example.watch("percpu", "cat " .. path,
+                                  "^[1-9][0-9]* paths of [0-9]{5,} bytes, [1-9]"),
+                    "^counting\n")
+  end)
+
+  it("arena is one memory for both", function()
+    example.printed(example.run "arena",
+      "^the list\t3 2 1\nits sum, ten times as large\t60\npages that were left\t13\n$")
+  end)
+
+  it("user_ringbuf brings commands to a program", function()
+    example.printed(example.run "user_ringbuf",
+      "^records\t3\nslots\t42\t18446744073709551615\n$")
+  end)
+
+  it("test_run tries a program without attaching it", function()
+    example.printed(example.run "test_run",
+      "^udp\tPASS\nshort\tDROP\nping\tTX\t10.0.0.2\t10.0.0.1\t0\nduration\tknown\n$")
+  end)
+
+  it("cgroup_array acts inside of a group alone", function()
+    cgroup.inside(function(path)
+      example.with("cgroup_array " .. path, {}, function(tool)
+        support.sh "/bin/true"
+        tool:wait_lines "^%d+\ttrue$"
+      end)
+    end)
+  end)
+
+  it("pins goes on where it was", function()
+    local path = "/sys/fs/bpf/ebl-example-" .. support.pid
+    local first, second = example.run("pins " .. path), example.run("pins " .. path)
+    os.remove(path)
+    example.printed(first, "^result\t0\nhits\t1\tebpf%-lua\n",
+                    "entries: 16 there, 17 here")
+    example.printed(second, "^result\t0\nhits\t2\tebpf%-lua\n")
+  end)
+end)
