@@ -7,6 +7,9 @@
 
 #include <ebl/counts.h>
 
+/* Pointers of the kernel and of processes are followed by helpers, without writing it. */
+#define EBL_FOLLOW_POINTERS
+
 /* An array decays in a comma expression; nothing else changes its type there. */
 #define quick_is_array(x)                                                          \
 	(!__builtin_types_compatible_p(__typeof__(x), __typeof__((0, (x)))))
@@ -54,6 +57,9 @@ static __always_inline int quick_same(const char *a, unsigned int size, const ch
 	return 1;
 }
 
+/* Of each string at most so much: the verifier knows then that it fits. */
+#define QUICK_WORD 64
+
 /* join(argv): the strings of a NULL-terminated array, a space between them. */
 static __always_inline void quick_join(char *to, unsigned int size,
 				       const char *const *argv)
@@ -66,11 +72,11 @@ static __always_inline void quick_join(char *to, unsigned int size,
 
 		if (bpf_probe_read_user(&word, sizeof(word), &argv[i]) || !word)
 			break;
-		if (i && at < size - 1)
+		if (i)
 			to[at++] = ' ';
-		if (at >= size - 1)
+		if (at > size - QUICK_WORD - 1)
 			break;
-		length = bpf_probe_read_user_str(to + at, size - at, word);
+		length = bpf_probe_read_user_str(to + at, QUICK_WORD, word);
 		if (length <= 0)
 			break;
 		at += length - 1;

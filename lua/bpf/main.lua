@@ -149,13 +149,13 @@ local function install_globals(exit)
 end
 
 --- --cache clear|stats
-local function manage_cache(command)
+local function manage_cache(what)
   local cache = errors.check(host.cache())
   if not cache then
     print("no object cache: this user has no home directory")
     return
   end
-  if command == "clear" then
+  if what == "clear" then
     print(("removed %d compiled objects"):format(errors.check(cache:clear())))
     return
   end

@@ -23,8 +23,12 @@ Error failed(Code code, std::string message) {
 }
 
 std::vector<std::string> words_of(const std::string& command) {
-  if (command.find_first_of("|&;<>()$`\\\"'*?[]#~=%!{}\n") != std::string::npos)
+  // One command keeps its process: the shell becomes it.
+  if (command.find_first_of("|&;()`#=!{}\n") != std::string::npos ||
+      command.starts_with("exec "))
     return {"/bin/sh", "-c", command};
+  if (command.find_first_of("<>$\\\"'*?[]~%") != std::string::npos)
+    return {"/bin/sh", "-c", "exec " + command};
   std::istringstream text(command);
   std::vector<std::string> words;
   for (std::string word; text >> word;) words.push_back(word);

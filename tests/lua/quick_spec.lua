@@ -100,6 +100,34 @@ describe("count", function()
     p:stop()
   end)
 
+  it("follows the pointers of field paths", function()
+    local actor = caller(3)
+    local mine = { pid = actor.pid }
+    local p = quick.count(GETPPID, "curtask->real_parent->tgid as parent, "
+      .. "str(curtask->group_leader->comm) as leader, "
+      .. "curtask->mm->total_vm > 0 as mm", mine)
+    local q = quick.count("tp_btf:sys_enter",
+      "((struct task_struct *)curtask)->nsproxy->uts_ns->name.sysname as name",
+      { pid = actor.pid, filter = "args->id == 110" }) -- getppid
+    actor.run()
+    local row = p.data[1]
+    expect.equal(#p.data, 1)
+    expect.equal({ row.count, row.leader, row.mm }, { 3, "ebpf-lua", 1 })
+    expect.truthy(row.parent > 0, "the parent of the actor")
+    expect.equal(q.data, { { name = "Linux", count = 3 } })
+    p:stop()
+    q:stop()
+  end)
+
+  it("has registers, and the words of an argument list", function()
+    local result = support.run("--json -c '/bin/true one two' -e " .. support.quote([[
+      count("perf:page-faults:1", 'reg("sp") > 0 as sp')
+      trace("tracepoint:syscalls:sys_enter_execve", "join(args->argv)")]]))
+    expect.equal(result.code, 0)
+    expect.truthy(result.out:find('{"argv":"/bin/true one two"}', 1, true), result.out)
+    expect.truthy(result.out:find('"sp":1}', 1, true), result.out .. result.err)
+  end)
+
   it("misses nothing and counts nothing twice while the filter is changed", function()
     local COUNT, EDITS = 3000000, 20
     local actor = caller(COUNT)

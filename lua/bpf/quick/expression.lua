@@ -150,6 +150,7 @@ end
 ---@param text string
 ---@return string
 function M.with_comparisons(text)
+  text = text:gsub('%f[%w_]reg%s*%(%s*"([%w_]+)"%s*%)', "registers->%1")
   local tokens = M.tokens(text)
   for i = #tokens - 1, 2, -1 do
     local mark = tokens[i].text

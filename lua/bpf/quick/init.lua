@@ -108,7 +108,8 @@ function M.hist(specs, value, options)
   expect_text(value, "hist", "the value")
   local given = checked("hist", options, { by = "string", unit = "string" })
   return start("hist", specs, columns_of(given.by), given,
-               { value = value, slot = true, unit = given.unit or value })
+               { value = expression.with_comparisons(value), slot = true,
+                 unit = given.unit or value })
 end
 
 --- A histogram of a value by equal steps.
@@ -133,8 +134,9 @@ function M.lhist(specs, value, low, high, step, options)
   end
   local given = checked("lhist", options, { by = "string", unit = "string" })
   return start("hist", specs, columns_of(given.by), given, {
-    name = "lhist", value = value, slot = true, unit = given.unit or value, low = low,
-    step = step, defines = { QUICK_LOW = low, QUICK_HIGH = high, QUICK_STEP = step },
+    name = "lhist", value = expression.with_comparisons(value), slot = true,
+    unit = given.unit or value, low = low, step = step,
+    defines = { QUICK_LOW = low, QUICK_HIGH = high, QUICK_STEP = step },
   })
 end
 

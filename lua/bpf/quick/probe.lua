@@ -40,6 +40,8 @@ local function registers(form, most)
   return list
 end
 
+-- reg("ip") is registers->ip.
+local REGISTERS = { registers = { "struct pt_regs *registers", "(void *)ctx" } }
 local PARAMETERS = registers("PT_REGS_PARM%d(ctx)", 5)
 local RETURNED = { retval = { "s64 retval", "PT_REGS_RC(ctx)" } }
 local WORDS = {}
@@ -138,7 +140,7 @@ local KINDS = {
   },
   kprobe = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
-    builtins = merged(PARAMETERS, CALLED),
+    builtins = merged(PARAMETERS, CALLED, REGISTERS),
     prepare = function(probe, rest)
       local name = rest:gsub("%+.*", ""):gsub("^.*:", "")
       from_prototype(probe, "function", name, register)
@@ -147,7 +149,7 @@ local KINDS = {
   },
   kretprobe = {
     context = "struct pt_regs", section = plain "kretprobe", cookies = true,
-    builtins = merged(RETURNED, CALLED), together = true,
+    builtins = merged(RETURNED, CALLED, REGISTERS), together = true,
   },
   ksyscall = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
@@ -155,22 +157,22 @@ local KINDS = {
   },
   kretsyscall = {
     context = "struct pt_regs", section = plain "kretprobe", cookies = true,
-    builtins = RETURNED,
+    builtins = merged(RETURNED, REGISTERS),
   },
   uprobe = {
     context = "struct pt_regs", section = plain "uprobe", cookies = true,
-    builtins = merged(PARAMETERS, FUNCTION),
+    builtins = merged(PARAMETERS, FUNCTION, REGISTERS),
   },
   uretprobe = {
     context = "struct pt_regs", section = plain "uretprobe", cookies = true,
-    builtins = RETURNED,
+    builtins = merged(RETURNED, REGISTERS),
   },
   usdt = {
     context = "struct pt_regs", section = plain "usdt", cookies = false,
-    builtins = {},
+    builtins = REGISTERS,
   },
   perf = { context = "struct bpf_perf_event_data", section = plain "perf_event",
-           cookies = true, builtins = {} },
+           cookies = true, builtins = REGISTERS },
   interval = { context = "struct bpf_perf_event_data", section = plain "perf_event",
                cookies = true, builtins = {} },
 }

@@ -108,7 +108,9 @@ local function program(number, group, request, columns, filter, action)
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
   put("#undef QUICK_PROBE\n#define QUICK_PROBE(ctx) %s\n",
       first.cookies and "bpf_get_attach_cookie(ctx)" or first.number)
-  put('SEC("%s")\nint quick_%d(%s *ctx)\n{\n', first.section, number, first.context)
+  -- Its pointers are followed by helpers: args->dentry->d_name.name.
+  put('SEC("%s") __attribute__((annotate("ebl-context:%s")))\nint quick_%d(%s *ctx)\n{\n',
+      first.section, (first.context:gsub("^struct ", "")), number, first.context)
   if request.filter then
     put("%s", probe.prelude(first, filter, done))
     local title = ("the filter of %s"):format(request.title):gsub('["\\]', "\\%0")

@@ -120,6 +120,12 @@ ReportError error_reporter(clang::DiagnosticsEngine& diagnostics) {
   };
 }
 
+/// Whether a text of the libbpf dialect asks for implicit dereference in the programs
+/// that it marks: <ebl/quick.h> does.
+bool follow_pointers(clang::CompilerInstance& instance) {
+  return instance.getPreprocessor().isMacroDefined("EBL_FOLLOW_POINTERS");
+}
+
 }  // namespace
 
 std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
@@ -141,10 +147,10 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
                                         clang::diag::Severity::Ignored, {});
 
   instance.getCodeGenOpts().PassBuilderCallbacks.emplace_back(
-      [&diagnostics = instance.getDiagnostics(), this](llvm::PassBuilder& builder) {
+      [&instance, this](llvm::PassBuilder& builder) {
         builder.registerPipelineStartEPCallback(
-            [&diagnostics, this](llvm::ModulePassManager& passes,
-                                 llvm::OptimizationLevel) {
+            [&instance, &diagnostics = instance.getDiagnostics(), this](
+                llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
               // Before the passes that the BPF back end has put there.
               llvm::ModulePassManager back_end = std::move(passes);
               passes = llvm::ModulePassManager();
@@ -152,7 +158,7 @@ std::unique_ptr<clang::ASTConsumer> CodeGeneration::CreateASTConsumer(
               passes.addPass(std::move(back_end));
               passes.addPass(EntryPass(entries_));
               passes.addPass(SourceLinesPass(diagnostics.getSourceManager()));
-              if (dialect_ == Dialect::bcc)
+              if (dialect_ == Dialect::bcc || follow_pointers(instance))
                 add_implicit_dereference(passes, error_reporter(diagnostics));
             });
         builder.registerOptimizerLastEPCallback(

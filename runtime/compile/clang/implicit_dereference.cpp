@@ -118,6 +118,27 @@ constexpr auto kDirectContexts = std::to_array<llvm::StringRef>(
      "bpf_sockopt", "bpf_sysctl", "bpf_cgroup_dev_ctx", "bpf_sk_lookup",
      "sk_reuseport_md", "bpf_nf_ctx", "other"});
 
+/// Programs that the C itself marks, annotate("ebl-context:pt_regs"), are probes too.
+void mark_annotated(llvm::Module& module) {
+  constexpr llvm::StringLiteral prefix = "ebl-context:";
+  const llvm::GlobalVariable* list = module.getGlobalVariable("llvm.global.annotations");
+  const auto* entries =
+      list ? llvm::dyn_cast<llvm::ConstantArray>(list->getInitializer()) : nullptr;
+  if (!entries) return;
+  for (const llvm::Use& entry : entries->operands()) {
+    const auto* fields = llvm::dyn_cast<llvm::ConstantStruct>(entry);
+    if (!fields || fields->getNumOperands() < 2) continue;
+    auto* function =
+        llvm::dyn_cast<llvm::Function>(fields->getOperand(0)->stripPointerCasts());
+    const auto* text =
+        llvm::dyn_cast<llvm::GlobalVariable>(fields->getOperand(1)->stripPointerCasts());
+    if (!function || !text || !text->hasInitializer()) continue;
+    const auto* words = llvm::dyn_cast<llvm::ConstantDataArray>(text->getInitializer());
+    llvm::StringRef context = words && words->isCString() ? words->getAsCString() : "";
+    if (context.consume_front(prefix)) function->addFnAttr(kContextAttribute, context);
+  }
+}
+
 llvm::StringRef context_of(const llvm::Function& function) {
   return function.getFnAttribute(kContextAttribute).getValueAsString();
 }
@@ -150,6 +171,7 @@ void collect_callbacks(const llvm::Function& function,
 
 llvm::PreservedAnalyses ImplicitDereferencePass::run(llvm::Module& module,
                                                      llvm::ModuleAnalysisManager&) {
+  mark_annotated(module);
   llvm::SetVector<llvm::Function*> callbacks;
   for (llvm::Function& function : module) {
     if (!is_probe(function)) continue;
