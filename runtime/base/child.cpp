@@ -24,10 +24,10 @@ Error failed(Code code, std::string message) {
 
 std::vector<std::string> words_of(const std::string& command) {
   // One command keeps its process: the shell becomes it.
-  if (command.find_first_of("|&;()`#=!{}\n") != std::string::npos ||
-      command.starts_with("exec "))
+  if (command.find_first_of("|&;()`#!{}\n") != std::string::npos ||
+      command.starts_with("exec ") || command.find('=') < command.find(' '))
     return {"/bin/sh", "-c", command};
-  if (command.find_first_of("<>$\\\"'*?[]~%") != std::string::npos)
+  if (command.find_first_of("<>$\\\"'*?[]~%=") != std::string::npos)
     return {"/bin/sh", "-c", "exec " + command};
   std::istringstream text(command);
   std::vector<std::string> words;
