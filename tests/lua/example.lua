@@ -34,16 +34,24 @@ function M.run(command, options)
 end
 
 --- Runs an example in the background while `event` (shell) runs again and again, until
---- its output has a line that matches `pattern` (of grep -E); ends it as Ctrl-C does.
-function M.watch(command, event, pattern)
+--- its output has a line that matches each of the patterns (of grep -E): it may be
+--- attached in the midst of the first time. Ends it as Ctrl-C does.
+---@param command string its name, and arguments as shell words
+---@param event string
+---@param ... string
+function M.watch(command, event, ...)
   local name, arguments = command:match "^(%S+)(.*)$"
+  local greps = {}
+  for i, pattern in ipairs { ... } do
+    greps[i] = ('grep -qE %s "$out"'):format(support.quote(pattern))
+  end
   return support.sh(support.WAIT_FOR .. ([[
     out=$(mktemp)
     %s %s%s >"$out" 2>&1 &
     example=$!
     seen() {
       { %s; } >/dev/null 2>&1
-      grep -qE %s "$out" || ! kill -0 $example
+      { %s; } || ! kill -0 $example
     }
     wait_for seen
     kill -INT $example
@@ -54,7 +62,7 @@ function M.watch(command, event, pattern)
     rm -f "$out"
     exit $code
   ]]):format(support.quote(support.program), M.file(name), arguments, event,
-             support.quote(pattern)))
+             table.concat(greps, " && ")))
 end
 
 --- Starts an example and calls `fn(tool)` once it has printed a line, or said

@@ -4,6 +4,7 @@ local bpf = require "bpf"
 local cgroup = require "cgroup"
 local example = require "example"
 local harness = require "harness"
+local kernel = require "kernel"
 local net = require "net"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
@@ -121,6 +122,7 @@ describe("example", function()
   end)
 
   it("netfilter drops a port", function()
+    kernel.needs_section "netfilter"
     net.in_namespace(nil, function()
       example.with("netfilter 9999", {}, function(tool)
         expect.equal({ arrives(9999), arrives(9998) }, { false, true })

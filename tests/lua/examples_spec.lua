@@ -1,49 +1,16 @@
 --- Every example runs, and shows what it says it shows.
 local cgroup = require "cgroup"
+local example = require "example"
 local harness = require "harness"
 local kernel = require "kernel"
 local net = require "net"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
-local HERE = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
-local EXAMPLES = HERE .. "../../examples/"
-
---- Runs an example in the background while `event` (shell) runs again and again, until
---- its output has a line that matches each of the patterns: it may be attached in the
---- midst of the first time. Returns its whole output.
-local function watch(example, event, ...)
-  local greps = {}
-  for i, pattern in ipairs { ... } do
-    greps[i] = ('grep -qE %s "$out"'):format(support.quote(pattern))
-  end
-  return support.sh(support.WAIT_FOR .. ([[
-    out=$(mktemp)
-    %s %s >"$out" 2>&1 &
-    example=$!
-    seen() {
-      { %s; } >/dev/null 2>&1
-      { %s; } || ! kill -0 $example
-    }
-    wait_for seen
-    kill -INT $example
-    wait $example
-    code=$?
-    cat "$out"
-    rm -f "$out"
-    exit $code
-  ]]):format(support.quote(support.program), example, event,
-             table.concat(greps, " && ")))
-end
-
-local function file(name)
-  return support.quote(EXAMPLES .. name)
-end
-
 describe("example", function()
   it("hello prints what bpf_printk wrote", function()
-    local result = watch(file "hello.lua", "/bin/true", "hello from pid [0-9]+")
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    local result = example.watch("hello", "/bin/true", "hello from pid [0-9]+")
+    example.printed(result)
     expect.truthy(result.out:find "hello from pid %d+", result.out)
   end)
 
@@ -54,32 +21,32 @@ describe("example", function()
   end
 
   it("kprobe shows reads with their time", function()
-    local result = watch(file "kprobe.lua" .. " 0", "head -c 77 /dev/zero",
+    local result = example.watch("kprobe 0", "head -c 77 /dev/zero",
                          "head .* 77 +77 ")
     skip_where_refused(result)
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    example.printed(result)
     expect.truthy(result.out:find "%d+ +head +77 +77 +[%d.]+\n", result.out)
   end)
 
   it("fentry shows files that are opened", function()
-    local result = watch(file "fentry.lua", "cat /proc/self/status", " cat .* status$")
+    local result = example.watch("fentry", "cat /proc/self/status", " cat .* status$")
     skip_where_refused(result)
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    example.printed(result)
     expect.truthy(result.out:find "%d+ cat +0 +%d+ status\n", result.out)
     expect.truthy(result.out:find "%d+ files opened\n", result.out)
   end)
 
   it("pid_filter shows the programs of one process only", function()
     local event = "/bin/echo mine; (/bin/false; :)"
-    local result = watch(file "pid_filter.lua" .. " $$", event, "/bin/echo")
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    local result = example.watch("pid_filter $$", event, "/bin/echo")
+    example.printed(result)
     expect.truthy(result.out:find "%d+%s+/bin/echo", result.out)
     expect.truthy(not result.out:find "/bin/false", result.out)
   end)
 
   it("pid_filter asks for a process, and takes no text for one", function()
-    expect.equal(support.run(file "pid_filter.lua").code, 1)
-    expect.equal(support.run(file "pid_filter.lua" .. " nobody").code, 2)
+    expect.equal(support.run(example.file "pid_filter").code, 1)
+    expect.equal(support.run(example.file "pid_filter" .. " nobody").code, 2)
   end)
 
   it("histogram counts the sizes that read returns", function()
@@ -87,16 +54,16 @@ describe("example", function()
       %s -d 3 %s & example=$!
       while kill -0 $example; do head -c 100 /etc/services; done >/dev/null 2>&1
       wait $example
-    ]]):format(support.quote(support.program), file "histogram.lua"))
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    ]]):format(support.quote(support.program), example.file "histogram"))
+    example.printed(result)
     expect.truthy(result.out:find "bytes               : count ", result.out)
     expect.truthy(result.err:find "Tracing read", result.err)
   end)
 
   it("ringbuf sends failed processes and discards the others", function()
     local event = "sh -c 'exit 7'; sh -c 'kill -9 $$'; true"
-    local result = watch(file "ringbuf.lua", event, " 9 .* sh$", " 7 .* sh$")
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    local result = example.watch("ringbuf", event, " 9 .* sh$", " 7 .* sh$")
+    example.printed(result)
     expect.truthy(result.out:find "PID     PPID    STATUS SIGNAL   AGE%(ms%) COMM",
                   result.out)
     expect.truthy(result.out:find "%d+%s+%d+%s+7%s+0%s+[%d.]+ sh", result.out)
@@ -126,14 +93,14 @@ describe("example", function()
       kill -INT $example
       wait $example
       cat "$out"
-    ]]):format(support.quote(support.program), file "xdp_blocklist.lua"))
+    ]]):format(support.quote(support.program), example.file "xdp_blocklist"))
     expect.truthy(result.out:find "10.77.0.2: [1-9]%d* dropped", result.out .. result.err)
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    example.printed(result)
   end)
 
   it("maps shows updates, batches, prefixes and maps in maps", function()
-    local result = support.run(file "maps.lua")
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    local result = support.run(example.file "maps")
+    example.printed(result)
     for _, text in ipairs {
       "noexist%s+nil\n", "exist%s+true\n", "batch%s+2\n", "\n1%s+2%s+one\n", "\n3%s+30",
       "the map is full: it holds 4 entries", "deleted%s+4\n",
@@ -147,10 +114,10 @@ describe("example", function()
     net.in_namespace(nil, function()
       cgroup.inside(function(path)
         local listener = net.listener("127.0.0.1", 8080)
-        local command = file "cgroup_connect.lua" .. " " .. path .. " 80 8080"
+        local command = ("cgroup_connect %s 80 8080"):format(path)
         local event = "echo >/dev/tcp/127.0.0.1/80"
-        local result = watch(command, event, "80 -> 8080")
-        expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+        local result = example.watch(command, event, "80 -> 8080")
+        example.printed(result)
         expect.truthy(result.out:find("%d+%s+bash%s+127.0.0.1%s+80 %-> 8080"), result.out)
         assert(listener:accept()):close()
         listener:close()
@@ -159,7 +126,7 @@ describe("example", function()
   end)
 
   it("iterator shows processes by their threads", function()
-    local result = support.run(file "iterator.lua")
+    local result = support.run(example.file "iterator")
     expect.equal(result.code, 0)
     local rows, last = 0, math.huge
     for pid, threads in result.out:gmatch "(%d+) +(%d+) [^\n]+\n" do
@@ -175,15 +142,15 @@ describe("example", function()
   it("lsm refuses a signal of one user to another's process", function()
     kernel.needs_section("lsm/task_kill", 0)
     local event = "setpriv --reuid=1000 --clear-groups kill -0 " .. support.pid
-    local result = watch(file "lsm.lua" .. " 1000", event, " 0 +" .. support.pid)
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    local result = example.watch("lsm 1000", event, " 0 +" .. support.pid)
+    example.printed(result)
   end)
 
   it("traffic_control drops a port and counts", function()
     net.in_namespace(nil, function()
       local event = "echo >/dev/udp/127.0.0.1/9999"
-      local result = watch(file "traffic_control.lua" .. " lo 9999", event, "dropped")
-      expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+      local result = example.watch("traffic_control lo 9999", event, "dropped")
+      example.printed(result)
       expect.truthy(result.out:find("attached to tcx?:lo:ingress\n"), result.out)
       expect.truthy(result.out:find("%d+ dropped\n"), result.out)
     end)

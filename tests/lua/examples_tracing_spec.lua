@@ -77,7 +77,7 @@ describe("example", function()
   it("usdt shows the arguments of a static probe", function()
     local path = programs .. "static_probes"
     local result = example.watch(("usdt %s ebl_test:values"):format(path), path .. " 2",
-                                 "2 -2 ")
+                                 "1 -1 ", "2 -2 ")
     example.printed(result, "\n%d+\tstatic_probes\t1 %-1 %-9223372036854775808 1001\n",
                     "\n%d+\tstatic_probes\t2 %-2 %-9223372036854775808 1002\n")
   end)
