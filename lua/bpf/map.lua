@@ -13,6 +13,7 @@ local losses = require "bpf.losses"
 local events = require "bpf.events"
 local frames = require "bpf.frames"
 local host = require "bpf.host"
+local map_batch = require "bpf.map_batch"
 local map_codec = require "bpf.map_codec"
 local nearest = require "bpf.nearest"
 local records = require "bpf.record_type"
@@ -237,67 +238,8 @@ local function record_type(self, type_name)
   return records.of(self.owner, self.entry.record_type)
 end
 
--- Which element of a list a complaint is about: the text is made only for a complaint.
-local Place = {}
-Place.__index = Place
-function Place:__tostring()
-  return ("%s %d of map '%s'"):format(self.what, self.place, self.map)
-end
-function Place.__concat(a, b) return tostring(a) .. tostring(b) end
-
-local function fill(self, list, codec, what)
-  local size, write = codec.size, codec.write
-  local bytes = ffi.new("uint8_t[?]", math.max(#list * size, 1))
-  local where = setmetatable({ what = what, place = 0, map = self.name }, Place)
-  for place = 1, #list do
-    where.place = place
-    write(bytes + (place - 1) * size, list[place], where)
-  end
-  return bytes
-end
-
---- Sets many values in one system call, where the kernel can. Returns how many, or nil,
---- the error and how many were set before it.
----@param keys any[]
----@param values any[]
----@param mode "any"|"noexist"|"exist"|nil
----@return integer? done
----@return bpf.Error? err
----@return integer? before
-function Map:update_all(keys, values, mode)
-  if not ready(self).keys then type_error(self, "keys") end
-  if type(keys) ~= "table" or type(values) ~= "table" or #keys ~= #values then
-    errors.misuse("map:update_all takes a list of keys and one of as many values")
-  end
-  local flags = FLAGS[mode or "any"]
-  if not flags then
-    errors.misuse('map:update_all takes "any", "noexist" or "exist"')
-  end
-  if #keys == 0 then return 0 end
-  local done = ffi.new("uint32_t[1]")
-  local result = C.ebl_map_update_batch(
-    self.map_fd, fill(self, keys, self.keys, "key"),
-    fill(self, values, self.values, "value"), self.keys.size, self.values.size, #keys,
-    flags, done)
-  if result == 0 then return done[0] end
-  return nil, failed(self, "update", -result), done[0]
-end
-
---- Removes many keys; those that are not there are passed over. Returns how many it
---- removed, or nil and the error.
----@param keys any[]
----@return integer? removed
----@return bpf.Error? err
-function Map:delete_all(keys)
-  if not ready(self).keys then type_error(self, "keys") end
-  if type(keys) ~= "table" then errors.misuse("map:delete_all takes a list of keys") end
-  if #keys == 0 then return 0 end
-  local done = ffi.new("uint32_t[1]")
-  local result = C.ebl_map_delete_batch(self.map_fd, fill(self, keys, self.keys, "key"),
-                                        self.keys.size, #keys, done)
-  if result == 0 then return done[0] end
-  return nil, failed(self, "delete", -result)
-end
+map_batch.add_to(Map, { ready = ready, type_error = type_error, failed = failed,
+                        flags = FLAGS })
 
 --- Whether a bloom filter may have the value: false is certain, true is not.
 ---@param value any

@@ -56,7 +56,7 @@ describe("a loop over", function()
       local written = traces(function()
         expect.equal(map:update_all(keys, values), ENTRIES)
       end)
-      expect.truthy(written:find("bpf/map.lua", 1, true), "writes: " .. written)
+      expect.truthy(written:find("bpf/map_batch.lua", 1, true), "writes: " .. written)
       local sum, seen = 0, 0
       local read = traces(function()
         for key, v in map:pairs() do
