@@ -88,6 +88,7 @@ extern const KindInfo fmod_ret_kind;
 extern const KindInfo freplace_kind;
 extern const KindInfo uprobe_kind;
 extern const KindInfo uretprobe_kind;
+extern const KindInfo uprobe_session_kind;
 extern const KindInfo usdt_kind;
 extern const KindInfo perf_kind;
 extern const KindInfo interval_kind;

@@ -19,6 +19,7 @@ std::span<const KindInfo* const> all_kinds() {
       &freplace_kind,
       &uprobe_kind,
       &uretprobe_kind,
+      &uprobe_session_kind,
       &usdt_kind,
       &perf_kind,
       &interval_kind,

@@ -3,7 +3,6 @@
 #include "attach/kprobe.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -60,15 +59,6 @@ Error refused(const ProbeSpec& spec, const ProbeSpec& place, int error) {
   return attach_errno(spec, error, {Capability::perfmon});
 }
 
-/// Each probe takes three descriptors.
-void make_room_for(std::size_t probes) {
-  rlimit limit = {};
-  const rlim_t wanted = 3 * probes + 256;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(limit.rlim_max, wanted);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /// Whether an errno is about the function and not about us.
 bool blames_the_function(int error) {
   return error == EINVAL || error == EILSEQ || error == ENOENT ||
@@ -78,7 +68,7 @@ bool blames_the_function(int error) {
 Holding attach_each(load::Program program, std::uint32_t unit,
                     std::span<const KernelFunction> functions, const ProbeSpec& place,
                     const ProbeSpec& spec, const Options& options) {
-  make_room_for(functions.size());
+  make_room_for_probes(functions.size());
   std::vector<PerfPlace> places;
   int error = 0;
   for (const KernelFunction& function : functions) {

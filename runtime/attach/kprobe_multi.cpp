@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "attach/holders.h"
+#include "attach/sift.h"
 #include "base/mounts.h"
 
 namespace ebl::attach {
@@ -17,22 +18,6 @@ namespace {
 using Functions = std::span<const KernelFunction>;
 
 constexpr std::uint32_t multi_return = 1;  // BPF_F_KPROBE_MULTI_RETURN
-
-class MultiHolder final : public Link::Holder {
- public:
-  MultiHolder(UniqueFd link, FunctionCount count)
-      : link_(std::move(link)), count_(count) {}
-  int fd() const override { return link_.get(); }
-  std::optional<FunctionCount> functions() const override { return count_; }
-  std::vector<UniqueFd> detach() override {
-    link_.reset();
-    return {};
-  }
-
- private:
-  UniqueFd link_;
-  FunctionCount count_;
-};
 
 bool try_type(bpf_attach_type type) {
   const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
@@ -89,17 +74,6 @@ class Attempt {
     return create_link(program_, request);
   }
 
-  /// Adds to `good` those that the kernel takes, by halves.
-  std::vector<KernelFunction> sift(Functions functions) const {
-    if (functions.empty()) return {};
-    if (attach(functions)) return {functions.begin(), functions.end()};
-    if (functions.size() == 1 || !blames_a_function(errno)) return {};
-    const std::size_t half = functions.size() / 2;
-    std::vector<KernelFunction> good = sift(functions.first(half));
-    std::ranges::move(sift(functions.subspan(half)), std::back_inserter(good));
-    return good;
-  }
-
   static bool blames_a_function(int error) {
     return error == EINVAL || error == ENOENT || error == ESRCH || error == EADDRNOTAVAIL;
   }
@@ -136,7 +110,7 @@ Holding attach_multi(load::Program program, bpf_attach_type type, bool returns,
   const Attempt attempt(program, type, returns, options);
   const auto hold = [&](UniqueFd link, std::size_t count) -> Holding {
     const FunctionCount counts{.attached = count, .left_out = functions.size() - count};
-    return Holding(std::make_unique<MultiHolder>(std::move(link), counts));
+    return Holding(std::make_unique<ManyHolder>(std::move(link), counts));
   };
   if (UniqueFd link = attempt.attach(functions))
     return hold(std::move(link), functions.size());
@@ -153,7 +127,9 @@ Holding attach_multi(load::Program program, bpf_attach_type type, bool returns,
     if (good.empty()) return refused(spec, error, functions.size());
     if (UniqueFd link = attempt.attach(good)) return hold(std::move(link), good.size());
   }
-  good = attempt.sift(good);
+  good = sift(
+      Functions(good), [&](Functions some) { return attempt.attach(some); },
+      Attempt::blames_a_function);
   if (good.empty()) return refused(spec, error, functions.size());
   UniqueFd link = attempt.attach(good);
   if (!link) return refused(spec, errno, good.size());

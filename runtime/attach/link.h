@@ -38,7 +38,7 @@ struct Options {
       cpu;  ///< perf: one CPU; default all. interval: which (default the first)
   std::optional<std::uint64_t> cookie;  ///< bpf_get_attach_cookie(): all but xdp
   std::map<std::string, std::uint64_t>
-      cookies;                       ///< kprobe, kretprobe: by function, before `cookie`
+      cookies;                       ///< k… and uprobes: by function, before `cookie`
   std::optional<int> maxactive;      ///< kretprobe: calls that it can watch at a time
   bool replace = false;              ///< xdp: remove what is there first
   std::optional<Position> position;  ///< tcx, netkit; default the last
@@ -51,7 +51,7 @@ struct Options {
   std::string via;            ///< lwt, seg6local: its gateway; empty: none
 };
 
-/// How many kernel functions one attachment sits on, and how many that its pattern
+/// How many functions one attachment sits on, and how many that its pattern
 /// matches were left out because the kernel lets nobody probe them.
 struct FunctionCount {
   std::size_t attached = 0, left_out = 0;

@@ -15,6 +15,7 @@ namespace ebl::attach {
 inline constexpr auto type_netfilter = static_cast<bpf_attach_type>(45);         // 6.4
 inline constexpr auto type_tcx_ingress = static_cast<bpf_attach_type>(46);       // 6.6
 inline constexpr auto type_tcx_egress = static_cast<bpf_attach_type>(47);        // 6.6
+inline constexpr auto type_uprobe_multi = static_cast<bpf_attach_type>(48);      // 6.6
 inline constexpr auto type_unix_connect = static_cast<bpf_attach_type>(49);      // 6.7
 inline constexpr auto type_unix_sendmsg = static_cast<bpf_attach_type>(50);      // 6.7
 inline constexpr auto type_unix_recvmsg = static_cast<bpf_attach_type>(51);      // 6.7
@@ -23,6 +24,7 @@ inline constexpr auto type_unix_getsockname = static_cast<bpf_attach_type>(53); 
 inline constexpr auto type_netkit_primary = static_cast<bpf_attach_type>(54);    // 6.7
 inline constexpr auto type_netkit_peer = static_cast<bpf_attach_type>(55);       // 6.7
 inline constexpr auto type_kprobe_session = static_cast<bpf_attach_type>(56);    // 6.10
+inline constexpr auto type_uprobe_session = static_cast<bpf_attach_type>(57);    // 6.13
 
 inline constexpr unsigned program_netfilter = 32;  // bpf_prog_type, 6.4
 
@@ -53,6 +55,10 @@ struct LinkRequest {
       std::uint32_t flags, count;
       std::uint64_t symbols, addresses, cookies;
     } kprobe_multi;  // and kprobe_session
+    struct {
+      std::uint64_t path, offsets, semaphores, cookies;
+      std::uint32_t count, flags, pid;
+    } uprobe_multi;  // and uprobe_session
     struct {
       std::uint64_t info;
       std::uint32_t length;

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +17,8 @@
 
 namespace ebl::attach {
 namespace {
+
+constexpr std::size_t most_threads = 32;
 
 /// Detaching takes the kernel two waits, one for the program and one for the event.
 /// libbpf would do both in one go; with a second descriptor of the event they come apart,
@@ -35,11 +39,20 @@ class PerfHolder final : public Link::Holder {
   explicit PerfHolder(std::optional<FunctionCount> functions) : functions_(functions) {}
 
   std::vector<UniqueFd> detach() override {
-    std::vector<UniqueFd> events;
-    for (Part& part : parts_) {
-      part.link.reset();
-      if (part.event) events.push_back(std::move(part.event));
+    // The kernel waits for each; together it takes as long as a few.
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < parts_.size(); i = next++) parts_[i].link.reset();
+    };
+    {
+      std::vector<std::jthread> threads;
+      while (threads.size() + 1 < std::min(parts_.size(), most_threads))
+        threads.emplace_back(work);
+      work();
     }
+    std::vector<UniqueFd> events;
+    for (Part& part : parts_)
+      if (part.event) events.push_back(std::move(part.event));
     parts_.clear();
     return events;
   }
@@ -132,6 +145,14 @@ Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
   for (UniqueFd& event : events)
     places.push_back({std::move(event), options.cookie.value_or(0)});
   return attach_to_places(program, std::move(places), spec);
+}
+
+void make_room_for_probes(std::size_t probes) {
+  rlimit limit = {};
+  const rlim_t wanted = 3 * probes + 256;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(limit.rlim_max, wanted);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 std::vector<int> online_cpus() {

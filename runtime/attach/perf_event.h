@@ -44,6 +44,10 @@ Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
 Holding attach_to_events(load::Program program, std::vector<UniqueFd> events,
                          const ProbeSpec& spec, const Options& options);
 
+/// Lets this process have as many descriptors as that many probes take, three each, as
+/// far as it may.
+void make_room_for_probes(std::size_t probes);
+
 /// The CPUs that are on: /sys/devices/system/cpu/online.
 std::vector<int> online_cpus();
 Error no_such_cpu(int cpu);

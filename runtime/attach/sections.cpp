@@ -44,6 +44,24 @@ int set_up_netkit(bpf_program* program, long) {
   return set_up_either(program, "/peer", type_netkit_primary, type_netkit_peer);
 }
 
+/// "uprobe.multi.s": may sleep.
+int set_up_sleepable(bpf_program* program, long) {
+  return bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_SLEEPABLE);
+}
+
+void register_uprobes() {
+  const libbpf_prog_handler_opts sleepable = {.sz = sizeof sleepable,
+                                              .prog_setup_fn = set_up_sleepable};
+  constexpr auto type = BPF_PROG_TYPE_KPROBE;
+  libbpf_register_prog_handler("uprobe.multi+", type, type_uprobe_multi, nullptr);
+  libbpf_register_prog_handler("uretprobe.multi+", type, type_uprobe_multi, nullptr);
+  libbpf_register_prog_handler("uprobe.session+", type, type_uprobe_session, nullptr);
+  libbpf_register_prog_handler("uprobe.multi.s+", type, type_uprobe_multi, &sleepable);
+  libbpf_register_prog_handler("uretprobe.multi.s+", type, type_uprobe_multi, &sleepable);
+  libbpf_register_prog_handler("uprobe.session.s+", type, type_uprobe_session,
+                               &sleepable);
+}
+
 struct UnixHook {
   const char* section;
   bpf_attach_type type;
@@ -81,6 +99,7 @@ void register_sections() {
                                  type_netfilter, nullptr);
     libbpf_register_prog_handler("kprobe.session+", BPF_PROG_TYPE_KPROBE,
                                  type_kprobe_session, nullptr);
+    register_uprobes();
     for (const UnixHook& hook : unix_hooks)
       libbpf_register_prog_handler(hook.section, BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
                                    hook.type, nullptr);

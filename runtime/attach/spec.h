@@ -7,8 +7,8 @@
 //   kprobe.session:FUNCTION      ksyscall:CALL           kretsyscall:CALL
 //   (of these, all may have a MODULE: before the function; the k… take patterns, and
 //   lists with commas) uprobe:BINARY:SYMBOL[+OFFSET]   uprobe:BINARY:0xADDRESS
-//   uretprobe:BINARY:SYMBOL usdt:BINARY:[PROVIDER:]PROBE perf:EVENT:99hz |
-//   perf:EVENT:10000     interval:1s | interval:100ms
+//   uretprobe:BINARY:SYMBOL   uprobe.session:BINARY:SYMBOL usdt:BINARY:[PROVIDER:]PROBE
+//   perf:EVENT:99hz | perf:EVENT:10000     interval:1s | interval:100ms
 //   xdp:INTERFACE[:generic|native|offload]     tcx:INTERFACE:ingress|egress
 //   netkit:INTERFACE:primary|peer     cgroup:PATH:HOOK netfilter:FAMILY:HOOK[:PRIORITY]
 //   sk_lookup[:NAMESPACE]     flow_dissector[:NAMESPACE]     tc:INTERFACE:ingress|egress
@@ -44,6 +44,7 @@ enum class Kind {
   freplace,
   uprobe,
   uretprobe,
+  uprobe_session,
   usdt,
   perf,
   interval,

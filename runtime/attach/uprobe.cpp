@@ -1,7 +1,8 @@
 // uprobe:BINARY:SYMBOL[+OFFSET], uprobe:BINARY:0xADDRESS and uretprobe, by the kernel's
-// uprobe perf unit. Names are turned into offsets here rather than by libbpf, which looks
-// at dynamic symbols of libraries only where there is no symbol table, and does not say
-// what is near.
+// uprobe perf unit; patterns by uprobe.multi, and where the kernel has none, one by one.
+// Names are turned into offsets here rather than by libbpf, which looks at dynamic
+// symbols of libraries only where there is no symbol table, and does not say what is
+// near.
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -9,77 +10,71 @@
 #include "attach/holders.h"
 #include "attach/kind.h"
 #include "attach/perf_event.h"
+#include "attach/uprobe_multi.h"
 #include "attach/user_place.h"
-#include "symbols/elf_file.h"
 
 namespace ebl::attach {
 namespace {
 
-constexpr std::string_view uprobe_sections[] = {"uprobe", "uprobe.s"};
-constexpr std::string_view uretprobe_sections[] = {"uretprobe", "uretprobe.s"};
+constexpr std::string_view uprobe_sections[] = {"uprobe", "uprobe.s", "uprobe.multi",
+                                                "uprobe.multi.s"};
+constexpr std::string_view uretprobe_sections[] = {
+    "uretprobe", "uretprobe.s", "uretprobe.multi", "uretprobe.multi.s"};
 
 constexpr std::uint64_t return_probe = 1;  // bit 0 of the unit's config
 
-Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
-  // The first colon: symbols of C++ have colons, paths hardly ever.
-  const std::size_t colon = rest.find(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size())
-    return malformed("a user probe has a binary and a function");
-  spec.binary = rest.substr(0, colon);
-  const std::string_view place = rest.substr(colon + 1);
-  if (!place.starts_with("0x")) return parse_symbol(place, std::move(spec));
-  const Result<std::uint64_t> address = parse_number(place);
-  if (!address) return address.error();
-  spec.address = *address;
-  return spec;
+bool is_multi(load::Program program) {
+  return bpf_program__expected_attach_type(program.handle) == type_uprobe_multi;
 }
 
-Result<ProbeSpec> parse_return(std::string_view rest, ProbeSpec spec) {
-  Result<ProbeSpec> parsed = parse(rest, std::move(spec));
-  if (parsed && parsed->offset != 0)
-    return malformed("the return of a function has no offset");
-  return parsed;
+/// Which of the kernel's two ways a program is for is said at load.
+Result<void> prepare_uprobe(load::Program program, const ProbeSpec& spec) {
+  const bool written_so = is_multi(program);  // SEC("uprobe.multi/…")
+  if (!written_so && !is_user_pattern(spec.target)) return {};
+  bpf_program__set_expected_attach_type(
+      program.handle,
+      has_uprobe_multi(type_uprobe_multi) ? type_uprobe_multi : bpf_attach_type{});
+  return {};
 }
 
-std::string text(const ProbeSpec& spec) {
-  if (spec.target.empty()) return fmt::format("{}:{:#x}", spec.binary, spec.address);
-  return fmt::format("{}:{}", spec.binary, symbol_text(spec));
-}
-
-struct Place {
-  std::string path;
-  std::uint64_t offset = 0;
-};
-
-Result<Place> find_place(const ProbeSpec& spec, const Options& options) {
-  Result<std::string> path = user_binary(spec, options);
-  if (!path) return path.take_error();
-  Place place{.path = std::move(*path)};
-  const Result<symbols::ElfFile> file = symbols::ElfFile::open(place.path);
-  if (!file) return file.error();
-  const Result<std::uint64_t> offset = spec.target.empty()
-                                           ? file->offset_of_address(spec.address)
-                                           : file->offset_of(spec.target, spec.offset);
-  if (!offset) return offset.error();
-  place.offset = *offset;
-  return place;
+/// The only place there is, or all that the kernel takes.
+Holding attach_each(load::Program program, const UserPlaces& all, const ProbeSpec& spec,
+                    const Options& options) {
+  const Result<std::uint32_t> unit = uprobe_unit(spec);
+  if (!unit) return unit.error();
+  const bool many = is_user_pattern(spec.target);
+  if (many) make_room_for_probes(all.places.size());
+  perf_event_attr attr = {};
+  attr.type = *unit;
+  attr.config = spec.kind == Kind::uretprobe ? return_probe : 0;
+  attr.uprobe_path = reinterpret_cast<std::uintptr_t>(all.path.c_str());
+  std::vector<PerfPlace> places;
+  int error = 0;
+  for (const UserPlace& place : all.places) {
+    attr.probe_offset = place.offset;
+    UniqueFd event =
+        open_perf_event(attr, options.pid.value_or(-1), options.pid ? -1 : 0);
+    if (event) {
+      places.push_back({std::move(event), place.cookie});
+      continue;
+    }
+    error = errno;
+    if (!many || !blames_the_place(error)) return uprobe_refused(spec, error);
+  }
+  if (places.empty()) return uprobe_refused(spec, error);
+  if (!many) return attach_to_places(program, std::move(places), spec);
+  const FunctionCount count{.attached = places.size(),
+                            .left_out = all.left_out + all.places.size() - places.size()};
+  return attach_to_places(program, std::move(places), spec, count);
 }
 
 Holding attach_uprobe(load::Program program, const ProbeSpec& spec,
                       const Options& options) {
-  Result<Place> place = find_place(spec, options);
-  if (!place) return place_error(spec, place.take_error());
-  const Result<std::uint32_t> unit = uprobe_unit(spec);
-  if (!unit) return unit.error();
-  perf_event_attr attr = {};
-  attr.type = *unit;
-  attr.config = spec.kind == Kind::uretprobe ? return_probe : 0;
-  attr.uprobe_path = reinterpret_cast<std::uintptr_t>(place->path.c_str());
-  attr.probe_offset = place->offset;
-  std::vector<UniqueFd> events;
-  events.push_back(open_perf_event(attr, options.pid.value_or(-1), options.pid ? -1 : 0));
-  if (!events.back()) return uprobe_refused(spec, errno);
-  return attach_to_events(program, std::move(events), spec, options);
+  const Result<UserPlaces> places = find_user_places(spec, options);
+  if (!places) return places.error();
+  if (!is_multi(program)) return attach_each(program, *places, spec, options);
+  return attach_uprobe_multi(program, type_uprobe_multi, spec.kind == Kind::uretprobe,
+                             *places, spec, options);
 }
 
 }  // namespace
@@ -88,31 +83,33 @@ constinit const KindInfo uprobe_kind = {
     .kind = Kind::uprobe,
     .word = "uprobe",
     .form =
-        "uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
-        "uprobe:libc:malloc",
+        "uprobe:BINARY:SYMBOL[+OFFSET], uprobe:BINARY:PATTERN or "
+        "uprobe:BINARY:0xADDRESS, as in uprobe:libc:malloc or uprobe:libc:mem*",
     .sections = uprobe_sections,
-    .options = {.pid = true, .cookie = true},
+    .options = {.pid = true, .cookie = true, .cookies = true},
     .type = BPF_PROG_TYPE_KPROBE,
     .attach_type = {},
-    .parse = parse,
-    .text = text,
+    .parse = parse_user_place,
+    .text = user_place_text,
     .section_text = nullptr,
-    .prepare = nullptr,
+    .prepare = prepare_uprobe,
     .attach = attach_uprobe,
 };
 
 constinit const KindInfo uretprobe_kind = {
     .kind = Kind::uretprobe,
     .word = "uretprobe",
-    .form = "uretprobe:BINARY:SYMBOL, as in uretprobe:/bin/bash:readline",
+    .form =
+        "uretprobe:BINARY:SYMBOL or uretprobe:BINARY:PATTERN, as in "
+        "uretprobe:/bin/bash:readline",
     .sections = uretprobe_sections,
-    .options = {.pid = true, .cookie = true},
+    .options = {.pid = true, .cookie = true, .cookies = true},
     .type = BPF_PROG_TYPE_KPROBE,
     .attach_type = {},
-    .parse = parse_return,
-    .text = text,
+    .parse = parse_user_function,
+    .text = user_place_text,
     .section_text = nullptr,
-    .prepare = nullptr,
+    .prepare = prepare_uprobe,
     .attach = attach_uprobe,
 };
 

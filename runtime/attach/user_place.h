@@ -18,7 +18,10 @@ Result<std::uint32_t> uprobe_unit(const ProbeSpec& spec);
 /// An error of looking for the place, with the probe named.
 Error place_error(const ProbeSpec& spec, Error error);
 
-/// For an errno of opening a uprobe event.
+/// Whether an errno of attaching is about the place and not about us.
+bool blames_the_place(int error_number);
+
+/// For an errno of attaching to a place.
 Error uprobe_refused(const ProbeSpec& spec, int error_number);
 
 }  // namespace ebl::attach

@@ -51,7 +51,9 @@ int link_read(lua_State* lua) {
 }
 
 int link_close(lua_State* lua) {
-  LinkBox::check(lua, 1, kLink)->close();
+  LinkBox* const box = LinkBox::check(lua, 1, kLink);
+  if (box->value) box->value->close();
+  box->close();
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <gelf.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/nearest.h"
 #include "symbols/open_elf.h"
@@ -111,6 +112,18 @@ Result<std::uint64_t> ElfFile::offset_of_address(std::uint64_t address) const {
     if (address >= segment.address && address - segment.address < segment.size)
       return address - segment.address + segment.offset;
   return failed(Code::not_found, fmt::format("{} has no code at {:#x}", path_, address));
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> ElfFile::function_offsets(
+    const std::function<bool(const std::string&)>& wanted) const {
+  std::vector<std::pair<std::string, std::uint64_t>> found;
+  std::unordered_set<std::uint64_t> seen;
+  for (const Symbol& symbol : symbols_) {
+    if (symbol.chosen_at_run_time || !wanted(symbol.name)) continue;
+    const Result<std::uint64_t> offset = offset_of_address(symbol.address);
+    if (offset && seen.insert(*offset).second) found.emplace_back(symbol.name, *offset);
+  }
+  return found;
 }
 
 std::vector<std::string> ElfFile::function_names() const {

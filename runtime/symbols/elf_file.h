@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,11 @@ class ElfFile {
   /// The offset in the file of a virtual address, as nm and objdump show it.
   /// Code::not_found outside the executable segments.
   Result<std::uint64_t> offset_of_address(std::uint64_t address) const;
+
+  /// The functions whose names are `wanted`, with their offsets in the file; of several
+  /// names of one place, the first. Without those chosen at run time.
+  std::vector<std::pair<std::string, std::uint64_t>> function_offsets(
+      const std::function<bool(const std::string&)>& wanted) const;
 
   /// The names of functions, sorted, each once.
   std::vector<std::string> function_names() const;

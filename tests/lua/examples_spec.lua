@@ -146,6 +146,23 @@ describe("example", function()
     example.printed(result)
   end)
 
+  it("uprobe_pattern counts the calls of functions", function()
+    local many = support.quote(support.program:match "^(.*/)" .. "many_functions")
+    local result = support.sh(([[
+      %s -d %d %s %s 'many_00*' & example=$!
+      while kill -0 $example; do %s 1; sleep 0.1; done >/dev/null 2>&1
+      wait $example
+    ]]):format(support.quote(support.program), 3 * support.patience,
+               file "uprobe_pattern.lua", many, many))
+    if result.code == 4 then harness.skip(result.err) end
+    if result.err:find "get_attach_cookie" then harness.skip(result.err) end
+    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    expect.truthy(result.err:find "of 100 functions", result.err)
+    for i = 0, 99 do
+      expect.truthy(result.out:find((" *%%d+ +0 many_%04d\n"):format(i)), result.out)
+    end
+  end)
+
   it("traffic_control drops a port and counts", function()
     net.in_namespace(nil, function()
       local event = "echo >/dev/udp/127.0.0.1/9999"

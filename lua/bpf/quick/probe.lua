@@ -95,12 +95,15 @@ end
 ---@field cookies boolean
 ---@field prepare fun(probe: bpf.quick.Probe, rest: string)?
 ---@field prepared_for table<string, boolean>? the builtins that need it; default: any
----@field together boolean? one link may sit on many of them
+---@field together string? where one link may sit on many: the pattern that cuts a spec
+--- into what they share and the function
 
 local function plain(name) return function() return name end end
 local function prefixed(name)
   return function(rest) return name .. "/" .. rest:gsub(":", "/") end
 end
+
+local OF_KERNEL, OF_BINARY = "^([^:]+:)([^:+]+)$", "^([^:]+:[^:]+:)([^:+]+)$"
 
 ---@type table<string, bpf.quick.Kind>
 local KINDS = {
@@ -145,11 +148,11 @@ local KINDS = {
       local name = rest:gsub("%+.*", ""):gsub("^.*:", "")
       from_prototype(probe, "function", name, register)
     end,
-    prepared_for = { args = true }, together = true,
+    prepared_for = { args = true }, together = OF_KERNEL,
   },
   kretprobe = {
     context = "struct pt_regs", section = plain "kretprobe", cookies = true,
-    builtins = merged(RETURNED, CALLED, REGISTERS), together = true,
+    builtins = merged(RETURNED, CALLED, REGISTERS), together = OF_KERNEL,
   },
   ksyscall = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
@@ -161,11 +164,11 @@ local KINDS = {
   },
   uprobe = {
     context = "struct pt_regs", section = plain "uprobe", cookies = true,
-    builtins = merged(PARAMETERS, FUNCTION, REGISTERS),
+    builtins = merged(PARAMETERS, FUNCTION, REGISTERS), together = OF_BINARY,
   },
   uretprobe = {
     context = "struct pt_regs", section = plain "uretprobe", cookies = true,
-    builtins = merged(RETURNED, REGISTERS),
+    builtins = merged(RETURNED, REGISTERS), together = OF_BINARY,
   },
   usdt = {
     context = "struct pt_regs", section = plain "usdt", cookies = false,
@@ -336,26 +339,30 @@ function M.argument_names(probe)
 end
 
 --- What a group is attached to: a spec with its cookie, or for many functions of the
---- kernel one with all of them and a table of their cookies.
+--- kernel or of one binary, one with all of them and a table of their cookies.
 ---@param group bpf.quick.Probe[]
 ---@return {spec: string, cookie: integer|table<string, integer>|nil}[]
 function M.places(group)
-  local places, names, cookies = {}, {}, {}
+  local places, sets, by_prefix = {}, {}, {}
   for _, each in ipairs(group) do
-    local name = KINDS[each.kind].together and each.spec:match("^[^:]+:([^:+]+)$")
+    local together = KINDS[each.kind].together
+    local prefix, name = each.spec:match(together or "$^")
     if name then
-      names[#names + 1], cookies[name] = name, each.number
+      local set = by_prefix[prefix]
+      if not set then
+        set = { prefix = prefix, names = {}, cookies = {} }
+        by_prefix[prefix], sets[#sets + 1] = set, set
+      end
+      set.names[#set.names + 1], set.cookies[name] = name, each.number
     else
       places[#places + 1] = { spec = each.spec, cookie = each.cookies and each.number
                                                          or nil }
     end
   end
-  if #names == 1 then
-    places[#places + 1] = { spec = group[1].kind .. ":" .. names[1],
-                            cookie = cookies[names[1]] }
-  elseif #names > 1 then
-    places[#places + 1] = { spec = group[1].kind .. ":" .. table.concat(names, ","),
-                            cookie = cookies }
+  for _, set in ipairs(sets) do
+    local one = not set.names[2] and set.cookies[set.names[1]]
+    places[#places + 1] = { spec = set.prefix .. table.concat(set.names, ","),
+                            cookie = one or set.cookies }
   end
   return places
 end

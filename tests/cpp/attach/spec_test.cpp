@@ -49,6 +49,12 @@ const Good good[] = {
      {.kind = Kind::uprobe, .target = "malloc", .binary = "libc", .offset = 4}},
     {"uprobe:/bin/x:a::b(int)",
      {.kind = Kind::uprobe, .target = "a::b(int)", .binary = "/bin/x"}},
+    {"uprobe:/bin/x:get*,set?",
+     {.kind = Kind::uprobe, .target = "get*,set?", .binary = "/bin/x"}},
+    {"uprobe:/bin/x:main.Map[int,string]",
+     {.kind = Kind::uprobe, .target = "main.Map[int,string]", .binary = "/bin/x"}},
+    {"uprobe.session:libc:malloc",
+     {.kind = Kind::uprobe_session, .target = "malloc", .binary = "libc"}},
     {"uprobe:/bin/x:0x1234",
      {.kind = Kind::uprobe, .binary = "/bin/x", .address = 0x1234}},
     {"uretprobe:/bin/bash:readline",
@@ -159,11 +165,11 @@ const Bad bad[] = {
     {"fentry:vfs_read+4", "'fentry:vfs_read+4': 'vfs_read+4' is not a name",
      "write fentry:FUNCTION, as in fentry:vfs_read"},
     {"uprobe:/bin/bash", "'uprobe:/bin/bash': a user probe has a binary and a function",
-     "write uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
-     "uprobe:libc:malloc"},
+     "write uprobe:BINARY:SYMBOL[+OFFSET], uprobe:BINARY:PATTERN or "
+     "uprobe:BINARY:0xADDRESS, as in uprobe:libc:malloc or uprobe:libc:mem*"},
     {"uprobe:/bin/bash:", "'uprobe:/bin/bash:': a user probe has a binary and a function",
-     "write uprobe:BINARY:SYMBOL[+OFFSET] or uprobe:BINARY:0xADDRESS, as in "
-     "uprobe:libc:malloc"},
+     "write uprobe:BINARY:SYMBOL[+OFFSET], uprobe:BINARY:PATTERN or "
+     "uprobe:BINARY:0xADDRESS, as in uprobe:libc:malloc or uprobe:libc:mem*"},
     {"usdt:/bin/x", "'usdt:/bin/x': a static probe has a binary, a provider and a name",
      "write usdt:BINARY:PROVIDER:PROBE, as in usdt:/usr/bin/python3:python:gc__start"},
     {"usdt:/bin/x::p", "'usdt:/bin/x::p': ':p' is not the name of a probe",
@@ -290,6 +296,9 @@ const Section sections[] = {
     {"uprobe//bin/bash:readline", "uprobe:/bin/bash:readline"},
     {"uprobe.s//bin/bash:readline", "uprobe:/bin/bash:readline"},
     {"uprobe/libc:malloc", "uprobe:libc:malloc"},
+    {"uprobe.multi//bin/bash:re*", "uprobe:/bin/bash:re*"},
+    {"uretprobe.multi.s//bin/bash:re*", "uretprobe:/bin/bash:re*"},
+    {"uprobe.session//bin/bash:main", "uprobe.session:/bin/bash:main"},
     {"uretprobe//bin/bash:readline", "uretprobe:/bin/bash:readline"},
     {"usdt//bin/x:a:b", "usdt:/bin/x:a:b"},
     {"interval/1s", "interval:1s"},
