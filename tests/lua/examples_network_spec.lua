@@ -3,6 +3,7 @@
 local bpf = require "bpf"
 local cgroup = require "cgroup"
 local example = require "example"
+local ffi = require "ffi"
 local harness = require "harness"
 local kernel = require "kernel"
 local net = require "net"
@@ -164,6 +165,20 @@ describe("example", function()
         tool:wait_lines "^ip_default_ttl\t0\tallowed$"
       end)
       expect.equal(set(123), "123\n")
+    end)
+  end)
+
+  it("cgroup_sock refuses raw sockets and low ports", function()
+    in_group(function(path)
+      example.with("cgroup_sock " .. path, {}, function(tool)
+        local AF_INET, RAW, ICMP, EPERM = 2, 3, 1, 1
+        expect.equal({ ffi.C.socket(AF_INET, RAW, ICMP), ffi.errno() }, { -1, EPERM })
+        local socket = assert(net.socket(net.UDP))
+        expect.equal({ socket:bind("127.0.0.1", 53) }, { nil, EPERM })
+        expect.truthy(socket:bind("127.0.0.1", 7053))
+        socket:close()
+        tool:wait_lines "^refused: 1 raw, 1 ports; closed 1$"
+      end)
     end)
   end)
 

@@ -226,6 +226,21 @@ describe("types of keys and values", function()
   end)
 end)
 
+describe("batches", function()
+  it("go one by one where the kernel has none for the kind", function()
+    local map = bpf.create_map { type = "devmap_hash", key = "u32", value = "u32",
+                                 entries = 4 }
+    local LOOPBACK = 1 -- the number of lo, in every namespace
+    expect.equal(map:update_all({ 5, 6, 7 }, { LOOPBACK, LOOPBACK, LOOPBACK }), 3)
+    expect.equal({ map:count(), map[6] }, { 3, LOOPBACK })
+    expect.equal(map:delete_all { 5, 99, 7 }, 2)
+    expect.equal(map:dump(), { { key = 6, value = LOOPBACK } })
+    local done, err, before = map:update_all({ 8, 9 }, { LOOPBACK, 4000000 })
+    expect.equal({ done, before }, { nil, 1 })
+    expect.truthy(err, "an interface that is not there")
+  end)
+end)
+
 describe("a kind that nothing is known of", function()
   it("is kept, with its bytes", function()
     -- Made by number, and without types: what BTF does not tell is bytes.
