@@ -28,18 +28,18 @@ local CHECKS = {
   ["What a tracepoint tells"] = { '"name":"filename"' },
   ["Say something"] = { "good morning" },
   ["Which files are opened, and by whom"] = {
-    '{"comm":"cat","filename":"/etc/hostname"}', work = "cat /etc/hostname" },
+    '{"comm":"cat","filename":"/proc/version"}', work = "cat /proc/version" },
   ["Which programs make system calls"] = { '{"count":%d+,"comm":"cat"}',
-    work = "cat /etc/hostname" },
+    work = "cat /proc/version" },
   ["Which system calls are made"] = {
     '{"count":%d+,"probe":"tracepoint:syscalls:sys_enter_openat"}',
-    work = "cat /etc/hostname" },
+    work = "cat /proc/version" },
   ["How much one program reads at a time"] = { '"count":[1-9]',
-    work = "cat /etc/passwd" },
+    work = "cat /proc/version" },
   ["The same of a kernel function, in steps of 200 bytes"] = { '"count":[1-9]',
-    work = "cat /etc/passwd" },
-  ["How long reads take, by program"] = { '"count":[1-9]', work = "cat /etc/passwd" },
-  ["How long a kernel function takes"] = { '"count":[1-9]', work = "cat /etc/passwd" },
+    work = "cat /proc/version" },
+  ["How long reads take, by program"] = { '"count":[1-9]', work = "cat /proc/version" },
+  ["How long a kernel function takes"] = { '"count":[1-9]', work = "cat /proc/version" },
   ["What the scheduler does in five seconds"] = {
     '{"count":[1-9]%d*,"probe":"tracepoint:sched:sched_switch"}', work = "sleep 0.1" },
   ["Where the kernel spends its time"] = { '{"count":[1-9]%d*,"kstack":%["',
@@ -47,13 +47,13 @@ local CHECKS = {
   ["Why tasks leave the CPU"] = { '"kstack":%[".-schedule', work = "sleep 0.1" },
   ["How large block requests are"] = { '"count":[1-9]', beside = WRITES },
   ["A field deep in the kernel's structs: names of opened files"] = {
-    '{"name":"hostname"}', work = "cat /etc/hostname" },
+    '{"name":"version"}', work = "cat /proc/version" },
   ["Which programs are started, with their arguments"] = {
     '{"pid":%d+,"argv":"/bin/true a b"}', work = "/bin/true a b" },
   ["Which system calls fail, with what error"] = { '"comm":"cat","errno":2}',
     work = "cat /no/such/file" },
   ["Who faults pages in"] = { '{"count":[1-9]%d*,"comm":"true"}', work = "/bin/true" },
-  ["How much memory a program asks for at a time"] = { '"count":[1-9]', work = "ls /" },
+  ["How much memory a program asks for at a time"] = { '"count":[1-9]', work = "bash -c :" },
   ["Who opens TCP connections, to where"] = {
     '{"comm":"bash","daddr":"127.0.0.1","dport":1}',
     work = 'bash -c "exec 3<>/dev/tcp/127.0.0.1/1"' },
