@@ -1,4 +1,5 @@
 """Time from the start of a tracer of openat to its first line about a marker file."""
+import contextlib
 import glob
 import os
 import select
@@ -43,10 +44,9 @@ def _resident(process):
         return 0
 
 
-def measure(command):
-    """Starts command, which must trace openat and print file names, and opens the marker
-    every 0.5 ms. Returns ms to the first line that names it, and the resident MB of all its
-    processes 0.3 s later."""
+@contextlib.contextmanager
+def marker_opened():
+    """Opens the marker file every 0.5 ms."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, MARKER)
         with open(path, "w"):
@@ -57,27 +57,39 @@ def measure(command):
             while not done.wait(0.0005):
                 os.close(os.open(path, os.O_RDONLY))
 
-        start = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0,
-                                   start_new_session=True)
         thread = threading.Thread(target=trigger)
         thread.start()
         try:
-            elapsed = _wait(process.stdout.fileno(), start)
+            yield
         finally:
             done.set()
             thread.join()
+
+
+def measure(command, **options):
+    """Starts command, which must trace openat and print file names. Returns ms to the first
+    line that names the marker, and the resident MB of all its processes 0.3 s later."""
+    with marker_opened():
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0,
+                                   start_new_session=True, **options)
         try:
-            time.sleep(0.3)
-            members = set(_session(process.pid))
-            for member in list(members):
-                members.update(_children(member))
-            return elapsed, sum(_resident(member) for member in members) / 1024
-        finally:
+            elapsed = wait_for_marker(process.stdout.fileno(), start)
+        except BaseException:
             _end(process)
+            raise
+    try:
+        time.sleep(0.3)
+        members = set(_session(process.pid))
+        for member in list(members):
+            members.update(_children(member))
+        return elapsed, sum(_resident(member) for member in members) / 1024
+    finally:
+        _end(process)
 
 
-def _wait(output, start):
+def wait_for_marker(output, start):
+    """ms from start until the output names the marker."""
     seen = b""
     while time.monotonic() - start < 20:
         ready, _, _ = select.select([output], [], [], 0.5)

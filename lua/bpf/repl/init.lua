@@ -1,6 +1,7 @@
 -- The prompt: reads Lua, runs it, prints what it gives, while events go on arriving.
 local C = require "bpf.ffi_api"
 local bpf = require "bpf"
+local compiler = require "bpf.compiler"
 local complete = require "bpf.repl.complete"
 local errors = require "bpf.errors"
 local evaluate = require "bpf.repl.evaluate"
@@ -156,6 +157,7 @@ function M.run(report)
     io.stderr:write("this handler has been stopped; the others go on\n")
   end
   if host.is_terminal() then
+    pcall(compiler.start) -- gets ready while the first line is typed
     io.stderr:write("ebpf-lua: help() shows what there is, Ctrl-D leaves\n")
     read_terminal(self)
   else
