@@ -4,6 +4,10 @@
 
 struct event { __u32 pid; __u32 seq; __u64 ts; char comm[16]; char pad[32]; };
 
+#ifndef WAKE_UP
+#define WAKE_UP 0
+#endif
+
 #ifdef PERF
 struct {
   __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -31,7 +35,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
 #ifdef PERF
   if (bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, &e, sizeof(e)))
 #else
-  if (bpf_ringbuf_output(&events, &e, sizeof(e), 0))
+  if (bpf_ringbuf_output(&events, &e, sizeof(e), WAKE_UP))
 #endif
     __sync_fetch_and_add(&shared.lost, 1);
   return 0;

@@ -1,9 +1,10 @@
 // The peer of bench/events, on libbpf: events OBJECT MODE KIND CALLS BYTES ROUNDS
 //   MODE   add (a u64 field), count (also by the string field), print (a line an event)
-//   KIND   ring or perf;  BYTES  of the ring, or of each CPU's perf buffer
+//   KIND   ring, perf or quiet (a ring without wake-ups);  BYTES  of the ring, or of each
+//   CPU's perf buffer
 // Each round makes CALLS getppid calls and then times the drain of the full buffer; print
-// with 0 rounds lets a child make the calls meanwhile. Prints on standard error, for each
-// round: records, seconds, lost.
+// with 0 rounds lets a child make the calls meanwhile, which tells what one cost it, in
+// ns of processor time. Prints on standard error, for each round: records, seconds, lost.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
@@ -66,8 +67,8 @@ static void on_sample(void* ctx, int cpu, void* data, unsigned size) {
   handler(ctx, data, size);
 }
 
-/// What this thread has used of its processor, in seconds: others that run meanwhile do not
-/// count.
+/// What this thread has used of its processor, in seconds: others that run meanwhile do
+/// not count.
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -77,7 +78,8 @@ static double now(void) {
 int main(int argc, char** argv) {
   if (argc != 7) return 2;
   const char* mode = argv[2];
-  int perf = !strcmp(argv[3], "perf"), rounds = atoi(argv[6]);
+  int perf = !strcmp(argv[3], "perf"), quiet = !strcmp(argv[3], "quiet");
+  int rounds = atoi(argv[6]);
   long calls = atol(argv[4]), bytes = atol(argv[5]);
   struct {
     unsigned long long lost;
@@ -135,13 +137,23 @@ int main(int argc, char** argv) {
     if (child == 0) {
       char byte;
       if (read(ready[0], &byte, 1) != 1) _exit(1);
+      double start = now();
       for (long i = 0; i < calls; i++) getppid();
+      fprintf(stderr, "cost %.1f\n", (now() - start) * 1e9 / calls);
       _exit(0);
     }
     bss->pid = child;
     if (write(ready[1], "x", 1) != 1) return 1;
-    while (seen + (long)bss->lost < calls)
-      perf ? perf_buffer__poll(buffer, 100) : ring_buffer__poll(ring, 100);
+    while (seen + (long)bss->lost < calls) {
+      if (quiet) {
+        usleep(1000);
+        ring_buffer__consume(ring);
+      } else if (perf) {
+        perf_buffer__poll(buffer, 100);
+      } else {
+        ring_buffer__poll(ring, 100);
+      }
+    }
     fflush(stdout);
     fprintf(stderr, "%ld %.6f %llu\n", seen, now() - t, bss->lost);
     waitpid(child, NULL, 0);

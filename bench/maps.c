@@ -1,7 +1,9 @@
 // The peer of bench/maps, on libbpf: maps OBJECT KIND ENTRIES
-// Makes the map, fills it and prints its id, so that the other side works on the same one.
-// Then answers each line of standard input, read or write, with: entries, seconds, a sum.
-//   KIND   hash, lru_hash, percpu_hash, array or stack_trace, as bench/maps.bpf.c names them
+// Makes the map, fills it and prints its id, so that the other side works on the same
+// one. Then answers each line of standard input, read or write, with: entries, seconds, a
+// sum.
+//   KIND   hash, lru_hash, percpu_hash, array or stack_trace, as bench/maps.bpf.c names
+//   them
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -43,8 +45,8 @@ static void fill(int per_cpu) {
   }
 }
 
-/// What this thread has used of its processor, in seconds: others that run meanwhile do not
-/// count.
+/// What this thread has used of its processor, in seconds: others that run meanwhile do
+/// not count.
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -105,8 +107,8 @@ static double read_stacks(long* seen, unsigned long long* sum) {
 }
 
 /// A stack of its own for each number: a zero bit is a call of one function, a one bit of
-/// the other. The kernel follows frame pointers; the barriers keep both calls from becoming
-/// jumps.
+/// the other. The kernel follows frame pointers; the barriers keep both calls from
+/// becoming jumps.
 #define STACK __attribute__((noinline, optimize("no-omit-frame-pointer")))
 static void left(int bits, unsigned number);
 static void right(int bits, unsigned number);
@@ -130,7 +132,8 @@ static STACK void right(int bits, unsigned number) {
 
 static void make_stacks(struct bpf_object* obj) {
   struct bpf_map *map, *globals = NULL;
-  bpf_object__for_each_map(map, obj) if (strstr(bpf_map__name(map), ".bss")) globals = map;
+  bpf_object__for_each_map(map, obj) if (strstr(bpf_map__name(map), ".bss")) globals =
+      map;
   unsigned* target = mmap(NULL, bpf_map__value_size(globals), PROT_READ | PROT_WRITE,
                           MAP_SHARED, bpf_map__fd(globals), 0);
   if (target == MAP_FAILED ||

@@ -37,8 +37,11 @@ end
 
 function read.stack_trace()
   local seen, sum = 0, 0
-  for _, frames in map:stacks() do
-    sum = sum + #frames
+  for _, frames in map:pairs() do
+    for i = 1, #frames do
+      if frames[i] == 0 then break end
+      sum = sum + 1
+    end
     seen = seen + 1
   end
   return seen, sum
@@ -60,12 +63,13 @@ end
 
 io.stdout:setvbuf("line")
 for line in io.lines() do
-  local start, seen, sum, taken = now(), nil, 0, nil
+  local seen, sum, taken
   if line == "write" then
     seen, taken = write()
   else
+    local start = now()
     seen, sum = read[kind]()
     taken = now() - start
   end
-  io.write(("%d %.9f %d\n"):format(seen, taken, tonumber(sum)))
+  io.write(("%d %.9f %d\n"):format(seen, taken, tonumber(sum or 0)))
 end

@@ -62,7 +62,7 @@ return function()
 end
 ]]
 
--- Which record the handler has: number place / stride of its batch; none where stride is 0.
+-- Which record the handler has: number place / stride of its batch; stride 0: none.
 local begun = ffi.typeof "struct { int32_t place, stride; }"
 
 ---@class bpf.Reader

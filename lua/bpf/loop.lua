@@ -228,8 +228,8 @@ local function turn(timeout)
                        message = "waiting for events failed, errno " .. -count }, 0)
   end
   local handled = 0
-  -- A perf buffer is told once. Until it has had its turn it counts as unfinished: a handler
-  -- before it may fail, or poll.
+  -- A perf buffer is told once. Until it has had its turn it counts as unfinished: a
+  -- handler before it may fail, or poll.
   for i = 0, count - 1 do unfinished[ready[i]] = true end
   for i = 0, count - 1 do
     local source = ready[i]

@@ -25,6 +25,12 @@ local function types_of(handle, type_id, size)
   return decode.new({ { kind = is_int and "int" or "opaque", size = size } }), 1
 end
 
+--- A stack: addresses, innermost first, then zeros.
+local function stack_of(size)
+  return decode.new({ { kind = "int", size = 8 },
+                      { kind = "array", element = 1, count = size / 8, size = size } }), 2
+end
+
 local function codec(handle, type_id, size)
   local set, root = types_of(handle, type_id, size)
   return { size = size, own = set:own(root), write = set:write(root) }
@@ -43,6 +49,10 @@ function M.of(handle, entry)
   if PER_CPU[kind] then
     local set, root = types_of(handle, entry.value_type, entry.value_size)
     return keys, percpu.codec(set, root, C.ebl_possible_cpus())
+  end
+  if kind == "stack_trace" and entry.value_type == 0 and entry.value_size % 8 == 0 then
+    local set, root = stack_of(entry.value_size)
+    return keys, { size = entry.value_size, own = set:own(root), write = set:write(root) }
   end
   return keys, map_kinds.wrap(map_kinds.values, kind,
                               codec(handle, entry.value_type, entry.value_size))

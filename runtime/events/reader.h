@@ -30,8 +30,8 @@ class Reader {
   /// records(). 0 when there are none, or when so few of them are in a row that peek()
   /// does better.
   virtual std::uint32_t peek_run() noexcept = 0;
-  /// Takes the first `count` records of the last peek() or peek_run(): their memory is the kernel's
-  /// again.
+  /// Takes the first `count` records of the last peek() or peek_run(): their memory is
+  /// the kernel's again.
   virtual void release(std::uint32_t count) noexcept = 0;
 
   /// Remembers the end of what has been written so far…

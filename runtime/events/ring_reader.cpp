@@ -89,7 +89,8 @@ std::uint32_t RingReader::peek_run() noexcept {
   const std::uint32_t header = header_at(0);
   if (header & (BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) return 0;
   const std::uint64_t stride = record_bytes(header);
-  const std::uint64_t most = std::min<std::uint64_t>(kBatchRecords, (end - start) / stride);
+  const std::uint64_t most =
+      std::min<std::uint64_t>(kBatchRecords, (end - start) / stride);
   std::uint32_t count = 1;
   while (count < most && header_at(count * stride) == header) count++;
   const std::uint64_t position = start + count * stride;
@@ -104,7 +105,7 @@ std::uint32_t RingReader::peek_run() noexcept {
 void RingReader::release(std::uint32_t count) noexcept {
   if (count == 0) return;
   const std::uint64_t position =
-      run_.stride         ? *consumer_ + std::uint64_t{run_.stride} * std::min(count, peeked_)
+      run_.stride ? *consumer_ + std::uint64_t{run_.stride} * std::min(count, peeked_)
       : count >= peeked_ ? discarded_from_
                          : records_[count - 1].next;
   // Release: the producer may reuse the memory only after our reads of it.

@@ -79,8 +79,8 @@ uint64_t ebl_reader_lost(const ebl_reader* reader) {
   return as_reader(reader)->lost();
 }
 
-// Where in `known`, 64 texts of `size` bytes (a multiple of eight), a text is: its number,
-// or, where another one was there, which it replaces, -1 - its number.
+// Where in `known`, 64 texts of `size` bytes (a multiple of eight), a text is: its
+// number, or, where another one was there, which it replaces, -1 - its number.
 int ebl_text_slot(uint8_t* known, const void* text, uint32_t size) {
   uint64_t hash = 0;
   uint64_t word = 0;

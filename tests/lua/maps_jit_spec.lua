@@ -1,8 +1,9 @@
---- Loops over maps compile: reading one with pairs(), and writing lists of keys and values.
+--- Loops over maps compile: reading one with pairs(), writing lists of keys and values.
 local jutil = require "jit.util"
 local bpf = require "bpf"
 local harness = require "harness"
-local describe, it, expect, skip = harness.describe, harness.it, harness.expect, harness.skip
+local describe, it, expect = harness.describe, harness.it, harness.expect
+local skip = harness.skip
 
 local ENTRIES = 20000
 

@@ -1,5 +1,5 @@
---- Records of one size and of many, discarded ones, ones that wrap: each comes once, in its
---- order, whether it is read as part of a run or of a list, also after a stop or an error.
+--- Records of one size and of many, discarded ones, ones that wrap: each comes once, in
+--- its order, be it read as part of a run or of a list, also after a stop or an error.
 local ffi = require "ffi"
 local bpf = require "bpf"
 local harness = require "harness"
