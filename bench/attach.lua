@@ -1,4 +1,4 @@
--- Our side of bench/attach: FILE COUNT HOW. Attaches a program to the functions of a file,
+-- Our side of bench/attach: FILE COUNT HOW. Attaches a program to functions of a file,
 -- probed_0000 to COUNT, by one link (multi) or one by one (single), calls each once and
 -- detaches. Prints how many were counted, and the seconds of attaching and detaching.
 local bpf, ffi = require "bpf", require "ffi"

@@ -1,11 +1,10 @@
 -- soak.lua SECONDS: events at full rate for that long, a slow consumer in the middle
--- third, and the balance at the end: for each buffer, produced = seen + lost, to the last
--- event.
+-- third, and the balance at the end: for each buffer, produced = seen + lost.
 --
 -- Two child processes call getppid() as fast as they can. Each call writes to a large
--- ring, a small ring, a perf buffer (one call in 64: its wake-ups are dear) and a full hash
--- map. Meanwhile timers must fire, the records of a process must come in their order, and
--- memory must not grow.
+-- ring, a small ring, a perf buffer (one call in 64: its wake-ups are dear) and a hash
+-- map that is full. Meanwhile timers must fire, the records of a process must come in
+-- their order, and memory must not grow.
 local bpf, ffi = require "bpf", require "ffi"
 
 local seconds = tonumber(arg[1])

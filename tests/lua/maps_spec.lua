@@ -244,6 +244,14 @@ describe("stack_trace", function()
     end
     expect.equal(tostring(frames[1]), bpf.ksym(frames[1].address))
     expect.equal(tostring(frames[2]), bpf.ksym(frames[2].address))
+    local seen = 0
+    for key, addresses in obj.maps.stacks:pairs() do
+      seen = seen + 1
+      expect.equal(key, id)
+      for i, frame in ipairs(frames) do expect.equal(addresses[i], frame.address) end
+      expect.equal(addresses[#frames + 1], 0)
+    end
+    expect.equal(seen, 1)
     local text = table.concat(names, " ")
     expect.truthy(text:find("syscall", 1, true), text)
     expect.equal(obj.maps.stacks:stack(id == 5 and 6 or 5), nil)
