@@ -153,10 +153,9 @@ describe("example", function()
       while kill -0 $example; do %s 1; sleep 0.1; done >/dev/null 2>&1
       wait $example
     ]]):format(support.quote(support.program), 3 * support.patience,
-               file "uprobe_pattern.lua", many, many))
-    if result.code == 4 then harness.skip(result.err) end
+               example.file "uprobe_pattern", many, many))
     if result.err:find "get_attach_cookie" then harness.skip(result.err) end
-    expect.truthy(result.code == 0, result.code .. ": " .. result.out .. result.err)
+    example.printed(result)
     expect.truthy(result.err:find "of 100 functions", result.err)
     for i = 0, 99 do
       expect.truthy(result.out:find((" *%%d+ +0 many_%04d\n"):format(i)), result.out)
