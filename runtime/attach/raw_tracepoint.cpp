@@ -56,6 +56,14 @@ Holding attach_raw_tracepoint(load::Program program, const ProbeSpec& spec,
     error = errno;
   }
   if (error == ENOENT) return no_such_event(spec);
+  const bool writes =
+      bpf_program__type(program.handle) == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
+  if (error == EINVAL && writes)
+    return attach_error(
+        Code::invalid,
+        fmt::format("{} lets no program write as much as {} does: {}", spec.text(),
+                    program.name(), errno_text(error)),
+        "the kernel's writable events are few: nbd_send_request of the module nbd");
   return attach_errno(spec, error, {Capability::bpf, Capability::perfmon});
 }
 
@@ -74,6 +82,7 @@ constinit const KindInfo raw_tracepoint_kind = {
     .section_text = nullptr,
     .prepare = nullptr,
     .attach = attach_raw_tracepoint,
+    .other_type = BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
 };
 
 }  // namespace ebl::attach

@@ -54,6 +54,21 @@ local PARSE = [[
   }
 ]]
 
+describe("xdp:INTERFACE:offload", function()
+  it("is refused by a driver that cannot, and named", function()
+    with_pair(function()
+      local obj = bpf.load {
+        source = [[SEC("xdp") int pass(struct xdp_md *ctx) { return XDP_PASS; }]] }
+      kernel.try(obj.programs.pass.load, obj.programs.pass)
+      local ok, err = pcall(obj.programs.pass.attach, obj.programs.pass, "xdp:lo:offload")
+      expect.equal({ ok, err.code, err.hint }, { false, "not_supported", "use xdp:lo" })
+      expect.equal(err.message,
+                   "xdp:lo:offload: the driver of lo cannot run programs on the card")
+      obj:close()
+    end)
+  end)
+end)
+
 describe("xdp", function()
   for _, mode in ipairs { "generic", "native" } do
     it(mode .. ": DROP, PASS and ABORTED, counted", function()
