@@ -110,7 +110,7 @@ TEST_F(Attach, options_that_a_kind_does_not_have_are_refused) {
   } rows[] = {
       {{.pid = 1},
        "tracepoint has no option pid",
-       "pid is for uprobe, uretprobe, usdt, perf"},
+       "pid is for uprobe, uretprobe, uprobe.session, usdt, perf"},
       {{.cpu = 0}, "tracepoint has no option cpu", "cpu is for perf, interval"},
       {{.replace = true}, "tracepoint has no option replace", "replace is for xdp"},
   };
