@@ -17,7 +17,9 @@ end
 --- An example that ended by itself has code 0, and printed these patterns.
 function M.printed(result, ...)
   local all = ("%d: %s%s"):format(result.code, result.out, result.err)
-  if result.code == 4 or result.code == 3 then harness.skip(result.err:match "[^\n]*") end
+  if result.code == 4 or result.code == 3 then
+    harness.skip((result.err .. result.out):match "ebpf%-lua: ([^\n]*)" or all)
+  end
   expect.truthy(result.code == 0, all)
   for _, pattern in ipairs { ... } do
     expect.truthy(result.out:find(pattern), pattern .. " in " .. all)
