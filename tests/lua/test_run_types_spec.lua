@@ -11,10 +11,14 @@ local PACKET = ("\1"):rep(6) .. ("\2"):rep(6) .. "\8\0"
   .. "\0\53\1\2\0\16\0\0" .. ("u"):rep(8)
 
 --- Loads the program `run` of a text, test-runs it, and gives the result and the object.
+--- Without options, it is attached first: the kernel runs functions that it sits on.
 local function run(source, options)
   local obj = bpf.load { source = source }
   local program = obj.programs.run
-  local ok, result = pcall(kernel.try, program.test_run, program, options)
+  local ok, result = pcall(function()
+    if not options then kernel.attach(program) end
+    return kernel.try(program.test_run, program, options or {})
+  end)
   if not ok then
     obj:close()
     error(result, 0)
@@ -106,7 +110,7 @@ describe("test_run of each type", function()
       {
         a = x; b = y; result = returned;
         return 0;
-      }]], {})
+      }]])
     expect.equal(result.retval, 0)
     expect.equal({ obj.variables.a, obj.variables.b, obj.variables.result }, { 2, 3, 5 })
     obj:close()
@@ -119,7 +123,7 @@ describe("test_run of each type", function()
       {
         a = x;
         return 42;
-      }]], {})
+      }]])
     expect.equal(obj.variables.a, 1)
     obj:close()
   end)
