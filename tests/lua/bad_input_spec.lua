@@ -242,7 +242,7 @@ describe("names", function()
       { attach "'xdp:lo', { cokie = 1 }", "program:attach has no option 'cokie'",
         "hint: did you mean 'cookie'?" },
       { attach "'xdp:lo', { cookie = 'x' }",
-        "option 'cookie' takes a number, got a string" },
+        "cookie is a number, or a table of numbers by function" },
     }
   end)
 end)
