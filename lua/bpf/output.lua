@@ -143,6 +143,6 @@ end
 --- @param fn fun()? see before_write
 local function set_before_write(fn) before_write = fn end
 
-return { api = M, redirect = redirect, set_before_write = set_before_write, install = install,
-         is_text = is_text,
+return { api = M, redirect = redirect, set_before_write = set_before_write,
+         install = install, is_text = is_text,
          is_terminal = function() return is_text() and stdout.is_tty end }

@@ -1,5 +1,5 @@
---- What a SIGKILL leaves behind, hook by hook: no program, no link, no queueing discipline, no
---- route.
+--- What a SIGKILL leaves behind, hook by hook: no program, no link, no queueing
+--- discipline, no route.
 local bpf = require "bpf"
 local cgroup = require "cgroup"
 local harness = require "harness"

@@ -53,7 +53,8 @@ local CHECKS = {
   ["Which system calls fail, with what error"] = { '"comm":"cat","errno":2}',
     work = "cat /no/such/file" },
   ["Who faults pages in"] = { '{"count":[1-9]%d*,"comm":"true"}', work = "/bin/true" },
-  ["How much memory a program asks for at a time"] = { '"count":[1-9]', work = "bash -c :" },
+  ["How much memory a program asks for at a time"] = {
+    '"count":[1-9]', work = "bash -c :" },
   ["Who opens TCP connections, to where"] = {
     '{"comm":"bash","daddr":"127.0.0.1","dport":1}',
     work = 'bash -c "exec 3<>/dev/tcp/127.0.0.1/1"' },

@@ -5,7 +5,7 @@ local harness = require "harness"
 local kernel = require "kernel"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
--- A UDP datagram from 127.0.0.1:53 to 127.0.0.1:258 with eight bytes, as an Ethernet frame.
+-- A UDP datagram from 127.0.0.1:53 to 127.0.0.1:258 with eight bytes, with Ethernet.
 local PACKET = ("\1"):rep(6) .. ("\2"):rep(6) .. "\8\0"
   .. "\69\0\0\36\0\0\0\0\64\17\0\0\127\0\0\1\127\0\0\1"
   .. "\0\53\1\2\0\16\0\0" .. ("u"):rep(8)
