@@ -2,6 +2,7 @@
 local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
+local inventory = require "bpf.inventory"
 local look_up = require "bpf.look_up"
 local probes = require "bpf.probes"
 local standalone_map = require "bpf.standalone_map"
@@ -20,7 +21,7 @@ local M = {
   list_probes = probes.list_probes,
 }
 
-for _, part in ipairs { output.api, look_up } do
+for _, part in ipairs { output.api, look_up, inventory } do
   for name, value in pairs(part) do M[name] = value end
 end
 

@@ -194,6 +194,7 @@ int open_host(lua_State* lua) {
   register_test_run(lua);
   register_discovery(lua);
   register_editor(lua);
+  register_inventory(lua);
   register_statistics(lua);
   return 1;
 }
