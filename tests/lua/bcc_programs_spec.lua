@@ -209,9 +209,10 @@ harness.describe("a program of BCC C", function()
 
   row("KMOD_RET", function()
     local seen = see(PUT .. [[
-      KMOD_RET(__x64_sys_kill, struct pt_regs *regs, int ret)
-      { if (IS_ME) put(1, regs->di); return 0; }]], call_kill)
-    expect.equal(seen, { support.pid })
+      KMOD_RET(security_task_kill, struct task_struct *p, struct kernel_siginfo *info,
+               int sig, const struct cred *cred, int ret)
+      { if (IS_ME) put(1, sig + 100); return 0; }]], call_kill)
+    expect.equal(seen, { 100 })
   end)
 
   row("LSM_PROBE", function()
