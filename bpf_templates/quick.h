@@ -72,12 +72,16 @@ static __always_inline void quick_join(char *to, unsigned int size,
 
 		if (bpf_probe_read_user(&word, sizeof(word), &argv[i]) || !word)
 			break;
+		/* Right before it is used: older kernels forget the bounds of what they
+		 * keep on the stack.
+		 */
+		barrier_var(at);
+		if (at > size - QUICK_WORD - 2)
+			break;
 		if (i)
 			to[at++] = ' ';
-		if (at > size - QUICK_WORD - 1)
-			break;
 		length = bpf_probe_read_user_str(to + at, QUICK_WORD, word);
-		if (length <= 0)
+		if (length <= 0 || length > QUICK_WORD)
 			break;
 		at += length - 1;
 	}

@@ -127,6 +127,10 @@ std::optional<std::uint32_t> perf_unit(const std::string& name) {
 
 Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
                          const ProbeSpec& spec, std::optional<FunctionCount> functions) {
+  // A script may attach hundreds of links, one after the other: the newest descriptor
+  // tells how many there are.
+  if (!places.empty())
+    make_room_for_probes(static_cast<std::size_t>(places.back().event.get()));
   auto holder = std::make_unique<PerfHolder>(functions);
   for (PerfPlace& place : places) {
     const bpf_perf_event_opts opts = {.sz = sizeof opts, .bpf_cookie = place.cookie};
