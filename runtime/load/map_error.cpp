@@ -145,7 +145,7 @@ MapMistake explain_map(const Map& map, int number) {
   // A kind that libbpf does not know either cannot be tried.
   if (number == EINVAL && (supported == 0 || !libbpf_bpf_map_type_str(map.type)))
     return {"this kernel has no maps of the kind " + map_type_name(map.type),
-            "`ebpf-lua --info` lists the kinds that it has"};
+            "it is newer than the kernel, or no kind at all: use another"};
   const bool is_ring =
       is_one_of(map.type, {BPF_MAP_TYPE_RINGBUF, BPF_MAP_TYPE_USER_RINGBUF});
   if (is_ring) {

@@ -17,7 +17,7 @@ std::span<const VerifierRule> call_rules() {
        "it is newer than the kernel, or no helper at all"},
       {R"((?:program of this type cannot use helper|unknown func) (\w+)#(\d+))",
        "a program of this kind cannot call $1() on this kernel",
-       "`ebpf-lua --info helpers` lists which kind of program can call what"},
+       "bpf-helpers(7) lists which kind of program can call what"},
       {R"(helper call might sleep in a non-sleepable prog|sleepable helper \w+#\d+ in)",
        "this helper may sleep, and this program may not",
        "use a sleepable program (a section that ends in .s: SEC(\"lsm.s/…\"), "

@@ -90,7 +90,7 @@ describe("a wrong map", function()
         .. "__type(value, u64);", "an LPM trie needs the flag BPF_F_NO_PREALLOC",
         "LPM(" },
       { "__uint(type, 99); __uint(max_entries, 5); __type(key, u64); __type(value, u64);",
-        "this kernel has no maps of the kind", "--info" },
+        "this kernel has no maps of the kind", "newer than the kernel" },
       { "__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); "
         .. "__type(key, u32); __uint(value_size, 65536);",
         "a per-CPU value has at most 32768 bytes, and its value 65536", "split" },
