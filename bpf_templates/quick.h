@@ -30,6 +30,19 @@ static __always_inline void quick_copy(void *to, unsigned int size, const void *
 		__builtin_memset(to, 0, size);
 }
 
+/* The function that a kprobe sits on. Kernels before 5.15 have no helper that tells it. */
+enum bpf_func_id___quick { BPF_FUNC_get_func_ip___quick = 173 };
+#if defined(__TARGET_ARCH_x86)
+#define QUICK_TRAP_SIZE 1 /* the instruction pointer is behind the breakpoint */
+#else
+#define QUICK_TRAP_SIZE 0
+#endif
+#define quick_function(ctx)                                                        \
+	(bpf_core_enum_value_exists(enum bpf_func_id___quick,                      \
+				    BPF_FUNC_get_func_ip___quick)                  \
+		 ? bpf_get_func_ip(ctx)                                            \
+		 : PT_REGS_IP(ctx) - QUICK_TRAP_SIZE)
+
 /* comm == "text": `a` is a char array. */
 #define quick_equal(a, text)                                                       \
 	({                                                                         \

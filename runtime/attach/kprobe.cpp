@@ -54,7 +54,7 @@ Error refused(const ProbeSpec& spec, const ProbeSpec& place, int error) {
         fmt::format("the kernel refuses {}: {}", spec.text(), errno_text(error)),
         spec.offset
             ? "the offset must be the start of an instruction"
-            : "the function is excluded from probing (noinstr, blacklist): probe one "
+            : "the function is excluded from probing (notrace, noinstr): probe one "
               "that calls it");
   return attach_errno(spec, error, {Capability::perfmon});
 }

@@ -204,20 +204,20 @@ std::optional<LinkInfo> kernel_info(int fd) {
 Result<LinkInfo> Link::info() const {
   if (!attached())
     return attach_error(Code::invalid, fmt::format("{} is closed", spec_.text()));
-  LinkInfo info{.functions = holder_->functions()};
-  info.missed = holder_->missed();
+  const std::optional<std::uint64_t> counted = holder_->missed();
+  LinkInfo info{.missed = counted, .functions = holder_->functions()};
   const std::vector<int> fds = holder_->fds();
   if (fds.empty() && !info.functions) return only_fd("asked about").error();
   for (const int fd : fds) {
     const std::optional<LinkInfo> one = kernel_info(fd);
-    if (!one && info.functions) return info;
+    if (!one && (info.functions || info.missed)) return info;
     if (!one)
       return attach_error(Code::not_supported,
                           fmt::format("this kernel tells nothing about {}: {}",
                                       spec_.text(), errno_text(errno)));
     info.id = fds.size() == 1 ? one->id : 0;
     info.program_id = one->program_id;
-    if (one->missed) info.missed = info.missed.value_or(0) + *one->missed;
+    if (one->missed && !counted) info.missed = info.missed.value_or(0) + *one->missed;
   }
   return info;
 }

@@ -143,7 +143,8 @@ local KINDS = {
   },
   kprobe = {
     context = "struct pt_regs", section = plain "kprobe", cookies = true,
-    builtins = merged(PARAMETERS, CALLED, REGISTERS),
+    builtins = merged(PARAMETERS, REGISTERS,
+                      { func = { "u64 func", "quick_function(ctx)" } }),
     prepare = function(probe, rest)
       local name = rest:gsub("%+.*", ""):gsub("^.*:", "")
       from_prototype(probe, "function", name, register)
