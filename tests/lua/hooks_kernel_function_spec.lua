@@ -158,7 +158,7 @@ describe("kprobe by pattern", function()
   end)
 end)
 
---- Whether bpf_session_cookie() and its like take the context, as they do from 7.1 on.
+--- Whether bpf_session_cookie() and its like take the context, as they do on 7.2.
 local function session_takes_context()
   local prototype = host.prototype("function", "bpf_session_cookie")
   return prototype and #prototype > 0
