@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "attach/function_set.h"
 #include "attach/holders.h"
 #include "attach/kind.h"
 #include "base/mounts.h"
@@ -85,7 +86,7 @@ Error attach_error(Code code, std::string message, std::string hint) {
 
 Error attach_errno(const ProbeSpec& spec, int error_number,
                    std::initializer_list<Capability> needed) {
-  const std::string what = "attach to " + spec.text();
+  const std::string what = "attach to " + short_text(spec);
   if (error_number == EPERM || error_number == EACCES)
     return explain_permission(Stage::attach, what, error_number,
                               std::span(needed.begin(), needed.size()));
@@ -95,7 +96,7 @@ Error attach_errno(const ProbeSpec& spec, int error_number,
 
 Error no_cookie(const ProbeSpec& spec) {
   return attach_error(Code::not_supported,
-                      fmt::format("this kernel takes no cookie for {}", spec.text()),
+                      fmt::format("this kernel takes no cookie for {}", short_text(spec)),
                       "leave out the option cookie");
 }
 
