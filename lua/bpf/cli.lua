@@ -32,6 +32,7 @@ end
 ---@field argument string? the placeholder of its value; without it, a flag
 ---@field convert (fun(text: string): any, string?)? value, or nil and what is wrong
 ---@field default any
+---@field required boolean? of a positional argument
 
 --- A whole number of at least 0.
 function M.number(text)
@@ -178,7 +179,8 @@ function M.parse(tool, words)
   local parser = argparse(tool.name, tool.summary, epilog(tool))
   for _, entry in ipairs(tool.options) do add_option(parser, entry) end
   for _, entry in ipairs(tool.positional or {}) do
-    local argument = parser:argument(entry[1], entry[2]):args("?")
+    local argument = parser:argument(entry[1], entry[2])
+    if not entry.required then argument:args("?") end
     if entry.convert then argument:convert(entry.convert) end
   end
   add_option(parser, { "-d --duration", "stop after so many seconds",

@@ -60,6 +60,13 @@ function Link:skipped()
   return info and info.missed or 0
 end
 
+--- Functions of its pattern that the kernel lets nobody probe.
+---@return integer
+function Link:left_out()
+  local info = open(self):info()
+  return info and info.left_out or 0
+end
+
 --- Runs that the kernel had to skip: those that it counts for this link, and those of its
 --- program at any of its links because the program was running already on that CPU. nil
 --- where this kernel counts neither.

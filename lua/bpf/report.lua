@@ -76,13 +76,17 @@ end
 
 --- A function that gives, at each call, what the map's counts have grown by since the
 --- last one: {[key] = count}; of a struct of counts, {[key] = {field = count}}.
----@param map bpf.Map
+---@param source bpf.Map|fun(): table<any, any> a map, or what gives such a table
 ---@return fun(): table<any, any>
-function M.changes(map)
+function M.changes(source)
   local before = {}
+  local function each()
+    if type(source) == "function" then return pairs(source()) end
+    return source:pairs()
+  end
   return function()
     local out = {}
-    for key, value in map:pairs() do
+    for key, value in each() do
       local id, now = tostring(key), plain(value)
       out[key] = difference(now, before[id])
       before[id] = now

@@ -225,9 +225,11 @@ function M.histogram(text, title)
 end
 
 --- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what
---- it says on standard error when it is attached.
+--- it says on standard error when it is attached; `options.arguments`: what it is always
+--- given.
 function M.common_tests(name, options)
-  local command = M.command(name)
+  local arguments = options.arguments and options.arguments .. " " or ""
+  local command = M.command(name, arguments)
   local banner = options.banner and options.banner .. "... Hit Ctrl-C to end.\n" or ""
   it("explains itself with examples", function()
     local result = support.sh(command .. "-h")
@@ -257,8 +259,8 @@ function M.common_tests(name, options)
   end)
 
   it("ends with exit code 0 on Ctrl-C and SIGTERM", function()
-    M.with(name, "", options, function(tool) expect.equal(tool:stop(), 0) end)
-    M.with(name, "", options, function(tool)
+    M.with(name, arguments, options, function(tool) expect.equal(tool:stop(), 0) end)
+    M.with(name, arguments, options, function(tool)
       tool:signal("TERM")
       expect.equal(M.wait_for("the end", function() return tool:code() end), 0)
       expect.equal(tool:err(), banner)

@@ -118,6 +118,16 @@ function Handle:statistics()
            ns_per_event = runs > 0 and math.floor(time / runs + 0.5) or nil }
 end
 
+--- How many functions of its patterns the kernel lets nobody probe.
+---@return integer
+function Handle:left_out()
+  local count = 0
+  for _, link in ipairs(self.object and self.object.links or {}) do
+    if link.spec and link.handle then count = count + link:left_out() end
+  end
+  return count
+end
+
 --- Prints the `rows` largest counts on a cleared screen, and begins again.
 function Handle:refresh(rows)
   if output.is_terminal() then io.write("\27[H\27[J") end
