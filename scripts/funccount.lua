@@ -62,7 +62,9 @@ local changes = report.changes(counts)
 
 local function show()
   local list = {}
-  for name, count in pairs(changes()) do list[#list + 1] = { func = name, count = count } end
+  for name, count in pairs(changes()) do
+    list[#list + 1] = { func = name, count = count }
+  end
   table.sort(list, function(a, b)
     if a.count ~= b.count then return a.count < b.count end
     return a.func < b.func

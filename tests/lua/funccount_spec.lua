@@ -98,15 +98,14 @@ describe("funccount", function()
   it("counts functions of the kernel", function()
     local caller = tools.caller(321)
     local pattern = "*_sys_getppid"
-    local command = tools.command("funccount", ("-p %d '%s'"):format(caller.pid, pattern))
-    local able = support.sh(command .. " -d 0.1")
+    local arguments = ("-p %d '%s'"):format(caller.pid, pattern)
+    local able = support.sh(tools.command("funccount", arguments .. " -d 0.1"))
     if able.code == 3 or able.code == 4 then
       caller.run()
       skip(able.err:match("[^\n]+"))
     end
     local shown = able.err:match("^(Tracing %d+ functions)")
-    tools.with("funccount", ("-p %d '%s'"):format(caller.pid, pattern), { banner = shown },
-               function(tool)
+    tools.with("funccount", arguments, { banner = shown }, function(tool)
       caller.run()
       expect.equal(tool:stop(), 0)
       expect.truthy(tool:lines()[2]:find("_sys_getppid +321$"), tool:out())
