@@ -163,6 +163,12 @@ local function flag_of(tool, flag)
   return nil
 end
 
+local function refuse_both(tool, result, one, other)
+  if not (result[one] and result[other]) then return end
+  io.stderr:write(tool.name, ": --", one, " and --", other, " exclude each other\n")
+  os.exit(2)
+end
+
 --- Reads the script's arguments. -h prints the help and ends; a mistake ends with exit
 --- code 2. What -d, --json and --csv say is already in force when it returns.
 ---@class bpf.Tool
@@ -170,6 +176,7 @@ end
 ---@field summary string
 ---@field options bpf.CliOption[]
 ---@field positional bpf.CliOption[]?
+---@field exclusive string[]? two long names of which one may be given
 ---@field examples string[][]? command and what it shows
 
 ---@param tool bpf.Tool
@@ -183,9 +190,12 @@ function M.parse(tool, words)
     if not entry.required then argument:args("?") end
     if entry.convert then argument:convert(entry.convert) end
   end
-  add_option(parser, { "-d --duration", "stop after so many seconds",
-                       argument = "SECONDS", convert = M.seconds })
-  add_option(parser, { "--json", "one JSON object a line" })
+  add_option(parser, { flag_of(tool, "-d") and "--duration" or "-d --duration",
+                       "stop after so many seconds", argument = "SECONDS",
+                       convert = M.seconds })
+  if not flag_of(tool, "--json") then
+    add_option(parser, { "--json", "one JSON object a line" })
+  end
   add_option(parser, { "--csv", "comma-separated values" })
   local settings = loop.settings
   local own_command = not flag_of(tool, "-c")
@@ -202,10 +212,8 @@ function M.parse(tool, words)
     io.stderr:write(("%s: %s\nTry '%s --help'.\n"):format(tool.name, result, tool.name))
     os.exit(2)
   end
-  if result.json and result.csv then
-    io.stderr:write(tool.name, ": --json and --csv exclude each other\n")
-    os.exit(2)
-  end
+  refuse_both(tool, result, "json", "csv")
+  if tool.exclusive then refuse_both(tool, result, unpack(tool.exclusive)) end
   settings.duration = result.duration or settings.duration
   if result.json or result.csv then
     settings.json, settings.csv = result.json or false, result.csv or false

@@ -95,17 +95,21 @@ function M.changes(source)
   end
 end
 
+---@class bpf.report.HistogramOptions: bpf.HistogramOptions
+---@field name (fun(id: integer): string)? what a section is called, by its id in the keys
+
 --- A show() for run(): what a map of histograms has grown by. Its keys are struct
 --- hist_key; without `options.section` they are all one histogram.
 ---@param map bpf.Map
----@param options bpf.HistogramOptions
+---@param options bpf.report.HistogramOptions
 ---@return fun()
 function M.histograms(map, options)
   local changes = M.changes(map)
   return function()
     local data = {}
     for key, count in pairs(changes()) do
-      data[options.section and key or key.slot] = count
+      local named = options.name and { name = options.name(key.id), slot = key.slot }
+      data[options.section and (named or key) or key.slot] = count
     end
     output.api.print_log2_hist(data, options)
   end

@@ -33,7 +33,11 @@ end
 ---@field prefix string "kprobe:", "uprobe:libc:"
 ---@field names string[] functions, events or probes; at least one
 
-local function refuse(code, message, hint)
+--- Ends the tool: it was called wrongly.
+---@param code "invalid"|"not_found"
+---@param message string
+---@param hint string?
+function M.refuse(code, message, hint)
   error(errors.new { stage = "usage", code = code, message = message, hint = hint }, 0)
 end
 
@@ -44,8 +48,8 @@ end
 function M.find(text, is_regex)
   local kind, prefix, pattern = split(text)
   if not kind then
-    refuse("invalid", ("'%s' is no pattern of functions"):format(text),
-           "FUNCTION, LIB:FUNCTION, t:CATEGORY:EVENT, u:LIB:PROBE")
+    M.refuse("invalid", ("'%s' is no pattern of functions"):format(text),
+             "FUNCTION, LIB:FUNCTION, t:CATEGORY:EVENT, u:LIB:PROBE")
   end
   local names = {}
   local matches = is_regex and regex.matcher(pattern)
@@ -54,7 +58,7 @@ function M.find(text, is_regex)
     if not matches or matches(name) then names[#names + 1] = name end
   end
   if #names == 0 then
-    refuse("not_found", ("no name matches the regular expression '%s'"):format(pattern))
+    M.refuse("not_found", ("no name matches the regular expression '%s'"):format(pattern))
   end
   return { kind = kind, prefix = prefix, names = names }
 end

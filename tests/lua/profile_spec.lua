@@ -96,7 +96,7 @@ describe("profile", function()
       local text = profile("-f --lines -p " .. pid).out
       expect.truthy(text:find("work::inner%(unsigned long%) %([^;]*/spinner.cpp:2%d%)"),
                     text)
-      expect.truthy(text:find("work::outer%(int%) %([^;]*/spinner.cpp:26%)"), text)
+      expect.truthy(text:find("work::outer%(int%) %([^;]*/spinner.cpp:33%)"), text)
     end)
   end)
 

@@ -3,16 +3,23 @@
 //   spinner [SECONDS]       work::inner(unsigned long), called by work::outer(int)
 //   spinner compiled [...]  a function that is made at run time, with its perf-PID.map
 //   spinner calls GATE N    N calls of called() once the file GATE is gone, 20 ms each
+//   spinner nested GATE N [THREADS]  nested(N), which sleeps 20 ms and calls nested(N -
+//   1),
+//                           in each thread
+//   spinner jumps GATE N    N calls of left() that longjmp out of it, then one that ends
 //
 // Prints its process id first.
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace work {
 
@@ -35,7 +42,28 @@ extern "C" __attribute__((noinline)) int called(int number) {
   return number;
 }
 
+extern "C" __attribute__((noinline)) int nested(int depth) {
+  ::usleep(20'000);
+  return depth > 1 ? nested(depth - 1) + 1 : 1;
+}
+
+extern "C" __attribute__((noinline)) int left(std::jmp_buf* to) {
+  if (to) std::longjmp(*to, 1);
+  ::usleep(20'000);
+  return 1;
+}
+
 namespace {
+
+int jump(int times) {
+  std::jmp_buf here;
+  volatile int done = 0;
+  while (done < times) {
+    done = done + 1;
+    if (setjmp(here) == 0) left(&here);
+  }
+  return left(nullptr);
+}
 
 #ifdef __x86_64__
 // push %rbp; mov %rsp,%rbp; mov $0x1000000,%eax; 1: dec %eax; jnz 1b; pop %rbp; ret
@@ -66,11 +94,20 @@ void (*compile())() {
 int main(int count, char** words) {
   std::printf("%d\n", ::getpid());
   std::fflush(stdout);
-  if (count > 3 && std::string(words[1]) == "calls") {
+  if (count > 3) {
     while (::access(words[2], F_OK) == 0) ::usleep(1000);
-    int all = 0;
-    for (int i = 0; i < std::atoi(words[3]); i++) all += called(i);
-    std::printf("%d\n", all);
+    const std::string mode = words[1];
+    const int times = std::atoi(words[3]);
+    if (mode == "nested") {
+      std::vector<std::thread> threads;
+      for (int i = count > 4 ? std::atoi(words[4]) : 1; i > 0; i--)
+        threads.emplace_back(nested, times);
+      for (std::thread& each : threads) each.join();
+    } else if (mode == "jumps") {
+      jump(times);
+    } else {
+      for (int i = 0; i < times; i++) called(i);
+    }
     return 0;
   }
   const bool compiled = count > 1 && std::string(words[1]) == "compiled";
