@@ -9,6 +9,7 @@
 #include <iterator>
 #include <thread>
 
+#include "attach/holders.h"
 #include "attach/keeper.h"
 #include "attach/link.h"
 
@@ -18,9 +19,11 @@ namespace {
 // Each thread sleeps in the kernel; past this many the wait is shared anyhow.
 constexpr std::size_t most_threads = 32;
 
-/// Lets a grandchild, which nobody has to wait for, hold the last references. It closes
-/// its other descriptors first, to keep no pipe and no other link alive, and ends when
-/// this process has closed its own copies: the end of file of a pipe tells.
+}  // namespace
+
+// Lets a grandchild, which nobody has to wait for, hold the last references. It closes
+// its other descriptors first, to keep no pipe and no other link alive, and ends when
+// this process has closed its own copies: the end of file of a pipe tells.
 void close_in_background(std::vector<UniqueFd> fds) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -45,8 +48,6 @@ void close_in_background(std::vector<UniqueFd> fds) {
     }
   fds.clear();  // before write_end
 }
-
-}  // namespace
 
 void close_all(std::span<Link* const> links) {
   std::vector<Link*> open;

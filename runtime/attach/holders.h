@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "attach/kind.h"
 #include "base/permissions.h"
@@ -46,6 +47,13 @@ class FdHolder final : public Link::Holder {
 };
 
 Error attach_error(Code code, std::string message, std::string hint = "");
+
+/// Code::interrupted once Options::interrupt_fd is readable. A kind that attaches to many
+/// places, one by one, asks at each.
+Result<void> unless_interrupted(const ProbeSpec& spec, const Options& options);
+
+/// Closes them where nobody has to wait for the kernel's grace periods.
+void close_in_background(std::vector<UniqueFd> fds);
 
 /// The Error for an errno of attaching to `spec` that the kind has no better words for.
 /// `needed` is what the kernel checks; it matters for EPERM and EACCES.

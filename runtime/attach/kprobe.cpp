@@ -72,6 +72,10 @@ Holding attach_each(load::Program program, std::uint32_t unit,
   std::vector<PerfPlace> places;
   int error = 0;
   for (const KernelFunction& function : functions) {
+    if (Result<void> going_on = unless_interrupted(spec, options); !going_on) {
+      close_events_in_background(std::move(places));
+      return going_on.take_error();
+    }
     UniqueFd event = open_probe(unit, at_return(place), nullptr, function.address);
     if (event) {
       places.push_back({std::move(event), cookie_at(function, options)});

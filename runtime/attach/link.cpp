@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -123,8 +124,17 @@ Result<UniqueFd> prepare(load::Program program, const ProbeSpec& spec) {
   return UniqueFd();
 }
 
+Result<void> unless_interrupted(const ProbeSpec& spec, const Options& options) {
+  pollfd ready{.fd = options.interrupt_fd, .events = POLLIN, .revents = 0};
+  if (::poll(&ready, 1, 0) <= 0) return {};
+  return attach_error(Code::interrupted,
+                      fmt::format("attaching to {} was interrupted", short_text(spec)));
+}
+
 Result<Link> attach(load::Program program, const ProbeSpec& spec,
                     const Options& options) {
+  if (Result<void> going_on = unless_interrupted(spec, options); !going_on)
+    return going_on.take_error();
   const load::LogCapture quiet;
   const KindInfo& info = info_of(spec.kind);
   if (Result<void> checked = check_options(info, options); !checked)

@@ -125,6 +125,12 @@ std::optional<std::uint32_t> perf_unit(const std::string& name) {
   return std::nullopt;
 }
 
+void close_events_in_background(std::vector<PerfPlace> places) {
+  std::vector<UniqueFd> events;
+  for (PerfPlace& place : places) events.push_back(std::move(place.event));
+  close_in_background(std::move(events));
+}
+
 Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,
                          const ProbeSpec& spec, std::optional<FunctionCount> functions) {
   // A script may attach hundreds of links, one after the other: the newest descriptor

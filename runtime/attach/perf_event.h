@@ -34,6 +34,9 @@ struct PerfPlace {
   std::uint64_t cookie = 0;  ///< 0: none, which every kernel can do
 };
 
+/// Closes events that were opened for nothing.
+void close_events_in_background(std::vector<PerfPlace> places);
+
 /// Attaches the program to events that nothing else uses, and enables them. `functions`
 /// is what its link's info shall say.
 Holding attach_to_places(load::Program program, std::vector<PerfPlace> places,

@@ -51,6 +51,10 @@ Holding attach_each(load::Program program, const UserPlaces& all, const ProbeSpe
   std::vector<PerfPlace> places;
   int error = 0;
   for (const UserPlace& place : all.places) {
+    if (Result<void> going_on = unless_interrupted(spec, options); !going_on) {
+      close_events_in_background(std::move(places));
+      return going_on.take_error();
+    }
     attr.probe_offset = place.offset;
     UniqueFd event =
         open_perf_event(attr, options.pid.value_or(-1), options.pid ? -1 : 0);

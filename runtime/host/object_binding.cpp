@@ -1,6 +1,7 @@
 // Objects and their programs: open, load, attach.
 #include "attach/spec.h"
 #include "btf/layout.h"
+#include "events/signals.h"
 #include "host/bindings.h"
 #include "host/boxes.h"
 #include "host/lua_value.h"
@@ -340,6 +341,7 @@ int object_attach(lua_State* lua) {
   const std::string name = luaL_checkstring(lua, 2);
   const std::string spec_text = luaL_checkstring(lua, 3);
   attach::Options options = attach_options(lua, 4);
+  options.interrupt_fd = events::signal_fd();
   Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
   if (!spec) return fail(lua, spec.error());
   if (spec->kind == attach::Kind::sockmap) {

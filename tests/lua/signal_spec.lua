@@ -55,6 +55,20 @@ describe("a first signal", function()
     end)
   end
 
+  it("ends a long row of attachments where it is", function()
+    local result = run_and("local bpf = require 'bpf'\nlocal SOURCE = " .. COUNTER .. [[
+
+for i = 1, 1e6 do
+  bpf.load { source = SOURCE }:attach()
+  if i == 5 then io.stderr:write("ready\\n") end
+end
+]], "kill -INT $P")
+    expect.equal(result.out, "")
+    expect.equal(result.err, "ready\n")
+    expect.equal(result.code, 0)
+    expect.equal(kernel_state.programs("sig_spec_probe"), 0)
+  end)
+
   it("is one request when it comes to the process and to its group", function()
     local result = run_and(RUN, "kill -INT $P; kill -INT $P")
     expect.equal(result.out, "interrupt\ttrue\n")
