@@ -226,7 +226,7 @@ end
 
 --- What every tool does alike: help, mistakes, -d, a closed pipe. `options.banner`: what
 --- it says on standard error when it is attached; `options.arguments`: what it is always
---- given.
+--- given; `options.duration`: where -d is something else.
 function M.common_tests(name, options)
   local arguments = options.arguments and options.arguments .. " " or ""
   local command = M.command(name, arguments)
@@ -251,10 +251,11 @@ function M.common_tests(name, options)
 
   it("ends after -d seconds, and quietly when nobody reads", function()
     local before = os.time()
-    local result = support.sh(command .. "-d 1")
+    local timed = command .. (options.duration or "-d") .. " 1"
+    local result = support.sh(timed)
     expect.equal({ result.code, result.err }, { 0, banner })
     expect.truthy(os.time() - before < 30 * support.patience, "seconds")
-    result = support.sh(("set -o pipefail; %s -d 1 | head -1 >/dev/null"):format(command))
+    result = support.sh(("set -o pipefail; %s | head -1 >/dev/null"):format(timed))
     expect.equal({ result.code, result.err }, { 0, banner })
   end)
 
