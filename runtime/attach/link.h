@@ -49,7 +49,7 @@ struct Options {
   std::optional<int> map;     ///< sockmap, iter: that map's descriptor, borrowed
   std::string device;         ///< lwt, seg6local: the interface of the route
   std::string via;            ///< lwt, seg6local: its gateway; empty: none
-  int interrupt_fd = -1;  ///< when it becomes readable, attaching ends; borrowed
+  int interrupt_fd = -1;      ///< when it becomes readable, attaching ends; borrowed
 };
 
 /// How many functions one attachment sits on, and how many that its pattern

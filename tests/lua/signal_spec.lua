@@ -60,7 +60,7 @@ describe("a first signal", function()
 
 for i = 1, 1e6 do
   bpf.load { source = SOURCE }:attach()
-  if i == 5 then io.stderr:write("ready\\n") end
+  if i == 5 then io.stderr:write("ready\n") end
 end
 ]], "kill -INT $P")
     expect.equal(result.out, "")
