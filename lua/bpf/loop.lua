@@ -126,6 +126,21 @@ local function next_timer()
   return due
 end
 
+--- What an error in a handler does; nil: it ends the run. The prompt goes on. stop(what)
+--- takes the handler out.
+---@type fun(err: any, stop: fun(what: any), what: any)?
+M.on_error = nil
+
+--- Calls a handler; what on_error has answered counts as nothing handled.
+local function run_handler(fn, stop, what)
+  if not M.on_error then return fn() end
+  local ok, result, more = xpcall(fn, errors.with_traceback)
+  if ok then return result, more end
+  if result == M.ENDED then error(result, 0) end
+  M.on_error(result, stop, what)
+  return 0
+end
+
 local function run_timers()
   local time, fired = now(), nil
   for timer in pairs(timers) do
@@ -145,7 +160,7 @@ local function run_timers()
       else
         timers[timer] = nil
       end
-      timer.fn()
+      run_handler(timer.fn, timer.stop, timer)
     end
     if stopping then return end
   end
@@ -170,19 +185,6 @@ function M.flush()
   return nil
 end
 
---- What an error in a handler does; nil: it ends the run. The prompt goes on.
----@type fun(err: any)?
-M.on_error = nil
-
-local function run_drain(drain)
-  if not M.on_error then return drain() end
-  local ok, result, more = xpcall(drain, errors.with_traceback)
-  if ok then return result, more end
-  if result == M.ENDED then error(result, 0) end
-  M.on_error(result, drain)
-  return 0
-end
-
 local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
 
 local function run_check()
@@ -198,7 +200,7 @@ local function run_source(source)
   local drain = sources[source]
   if not drain then return 0 end
   unfinished[source] = nil
-  local count, more = run_drain(drain)
+  local count, more = run_handler(drain, M.remove_drain, drain)
   if more and sources[source] then unfinished[source] = true end
   return count
 end

@@ -74,6 +74,16 @@ int editor_show(lua_State* lua) {
   return 0;
 }
 
+int editor_size_descriptor(lua_State* lua) {
+  lua_pushinteger(lua, EditorBox::open(lua, 1, kEditor).size_descriptor());
+  return 1;
+}
+
+int editor_resize(lua_State* lua) {
+  EditorBox::open(lua, 1, kEditor).resize();
+  return 0;
+}
+
 int editor_cancel(lua_State* lua) {
   EditorBox::open(lua, 1, kEditor).cancel();
   return 0;
@@ -96,9 +106,14 @@ int is_terminal(lua_State* lua) {
   return 1;
 }
 
-constexpr luaL_Reg kMethods[] = {{"prompt", editor_prompt}, {"read", editor_read},
-                                 {"hide", editor_hide},     {"show", editor_show},
-                                 {"cancel", editor_cancel}, {"remember", editor_remember},
+constexpr luaL_Reg kMethods[] = {{"prompt", editor_prompt},
+                                 {"read", editor_read},
+                                 {"hide", editor_hide},
+                                 {"show", editor_show},
+                                 {"size_descriptor", editor_size_descriptor},
+                                 {"resize", editor_resize},
+                                 {"cancel", editor_cancel},
+                                 {"remember", editor_remember},
                                  {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {
     {"line_editor", line_editor}, {"is_terminal", is_terminal}, {nullptr, nullptr}};

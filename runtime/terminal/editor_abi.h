@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-enum { EBL_EDITOR_VERSION = 1 };
+enum { EBL_EDITOR_VERSION = 2 };
 
 enum ebl_editor_result { EBL_EDITING = 0, EBL_LINE = 1, EBL_END = 2 };
 
@@ -35,6 +35,10 @@ struct ebl_editor_api {
    * back, also after the terminal has changed its size. */
   void (*hide)(void);
   void (*show)(void);
+  /* Readable when the terminal has changed its size: resize is to be called, which lays
+   * the line out again. -1: nothing tells. */
+  int (*size_descriptor)(void);
+  void (*resize)(void);
   /* Gives up the line that is being edited. */
   void (*cancel)(void);
   /* Adds to the history. */

@@ -74,6 +74,14 @@ void LineEditor::show() {
   api_->show();
 }
 
+int LineEditor::size_descriptor() const {
+  return api_->size_descriptor();
+}
+
+void LineEditor::resize() {
+  api_->resize();
+}
+
 void LineEditor::cancel() {
   api_->cancel();
 }

@@ -40,6 +40,10 @@ class LineEditor {
   /// Takes prompt and line off the screen, and puts them back.
   void hide();
   void show();
+  /// Readable when the terminal has changed its size: resize() is to be called, which
+  /// lays the line out again. -1: nothing tells.
+  int size_descriptor() const;
+  void resize();
   /// Gives up the line.
   void cancel();
   void remember(const std::string& line);

@@ -152,6 +152,21 @@ describe("table", function()
     expect.equal(#to.writes, 4)
   end)
 
+  it("counts the columns of wide characters and of marks", function()
+    local o, to = out "table"
+    local t = o:table { { name = "comm", width = 8 }, { name = "n", width = 3 } }
+    for _, name in ipairs { "日本", "한글a", "ﬁ🙂", "éa", "äöü" } do t:row { name, 1 } end
+    expect.equal("\n" .. to:text(), [[
+
+COMM       N
+日本       1
+한글a      1
+ﬁ🙂        1
+éa         1
+äöü        1
+]])
+  end)
+
   it("becomes JSON lines and CSV", function()
     local o, to = out "json"
     fill(o)

@@ -50,7 +50,7 @@ end
 function Terminal:expect(pattern, seconds)
   local buffer = ffi.new("char[4096]")
   local asked = ffi.new("struct ebl_pollfd[1]")
-  local ends = os.time() + (seconds or 30)
+  local ends = os.time() + (seconds or 30 * support.patience)
   while true do
     local _, stop = self.seen:find(pattern)
     if stop then
@@ -74,11 +74,18 @@ function Terminal:expect(pattern, seconds)
   end
 end
 
---- Waits for the end of the program: its exit code, or nil and the signal.
+--- Waits for the end of the program: its exit code, or nil and the signal. One that does
+--- not end is killed.
 function Terminal:close()
   local status = ffi.new("int[1]")
   local buffer = ffi.new("char[4096]")
-  while tonumber(C.read(self.fd, buffer, 4096)) > 0 do end
+  local asked = ffi.new("struct ebl_pollfd[1]")
+  local ends = os.time() + 30 * support.patience
+  repeat
+    asked[0].fd, asked[0].events = self.fd, 1
+    local ready = C.poll(asked, 1, 100)
+    if os.time() > ends then C.kill(self.pid, 9) end
+  until ready > 0 and tonumber(C.read(self.fd, buffer, 4096)) <= 0
   C.waitpid(self.pid, status, 0)
   C.close(self.fd)
   if status[0] % 128 ~= 0 then return nil, status[0] % 128 end

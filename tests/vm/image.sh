@@ -8,7 +8,7 @@ build=$1 kernel=$2 plan=$3 out=$4
 # What the tests use and a cloud kernel has as modules.
 modules=(veth 8021q dummy ifb tun vxlan loop null_blk sch_ingress cls_bpf act_bpf sch_fq
   tcp_dctcp nf_defrag_ipv4 nf_defrag_ipv6 nf_conntrack nf_tables)
-programs=(ip tc luajit)
+programs=(ip tc luajit tmux)
 # Their commands are copied too: busybox's shell runs its own echo, true and ip without an
 # exec, which is not what the tests look for. busybox fills in the rest.
 packages=(bash coreutils dash findutils grep hostname libc-bin mount procps sed util-linux)

@@ -83,14 +83,48 @@ function M.json(s)
   return fix_high(s, unicode)
 end
 
---- Columns that `s` takes on a terminal, one for each character.
+-- First and last character of the ranges that take two columns, or none.
+local WIDE = {
+  { 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xa960, 0xa97f },
+  { 0xac00, 0xd7a3 }, { 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 },
+  { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff },
+  { 0x20000, 0x3fffd },
+}
+local NONE = { { 0x300, 0x36f }, { 0x200b, 0x200f }, { 0xfe00, 0xfe0f } }
+
+local function is_in(ranges, character)
+  for _, range in ipairs(ranges) do
+    if character <= range[2] then return character >= range[1] end
+  end
+  return false
+end
+
+--- The character of a valid UTF-8 sequence.
+local function code_point(sequence)
+  local first = sequence:byte()
+  local value = first % (#sequence == 2 and 0x20 or #sequence == 3 and 0x10 or 8)
+  for i = 2, #sequence do value = value * 64 + sequence:byte(i) % 64 end
+  return value
+end
+
+local FIRST_OF_OTHER_WIDTH = 0x300
+
+--- Columns that `s`, which is valid UTF-8, takes on a terminal.
 ---@param s string
 ---@return integer
 function M.width(s)
   if not s:find "[\128-\191]" then
     return #s
   end
-  return #(s:gsub("[\128-\191]", ""))
+  local width = 0
+  for sequence in s:gmatch "[%z\1-\127\192-\255][\128-\191]*" do
+    local character = #sequence == 1 and 0 or code_point(sequence)
+    if character < FIRST_OF_OTHER_WIDTH then width = width + 1
+    elseif is_in(WIDE, character) then width = width + 2
+    elseif not is_in(NONE, character) then width = width + 1
+    end
+  end
+  return width
 end
 
 return M

@@ -5,6 +5,7 @@ local object = require "bpf.object"
 local output = require "bpf.output"
 local expression = require "bpf.quick.expression"
 local probe = require "bpf.quick.probe"
+local screen = require "bpf.screen"
 local show = require "bpf.quick.show"
 local text = require "bpf.quick.text"
 
@@ -128,10 +129,18 @@ function Handle:left_out()
   return count
 end
 
---- Prints the `rows` largest counts on a cleared screen, and begins again.
+--- Prints the `rows` largest counts, on a terminal in the place of what is there and
+--- within its rows, and begins again.
+---@param rows integer
 function Handle:refresh(rows)
-  if output.is_terminal() then io.write("\27[H\27[J") end
-  show.print(self, rows)
+  local height = output.is_terminal() and screen.size()
+  if not height then
+    show.print(self, rows)
+  else
+    io.write(screen.BEGIN)
+    show.print(self, math.max(1, math.min(rows, height - 2))) -- the header, the cursor
+    io.write(screen.END)
+  end
   self:clear()
 end
 

@@ -87,6 +87,16 @@ local function read_plainly(self)
   quick.show_all()
 end
 
+--- Lays the line out again when the terminal has another size.
+local function follow_size(editor)
+  local descriptor = editor:size_descriptor()
+  if descriptor < 0 then return nil end
+  return loop.add(descriptor, function()
+    editor:resize()
+    return 0
+  end)
+end
+
 --- The loop while a line is edited: returns the line, "" after Ctrl-C, nil at the end.
 local function read_line(self, editor)
   local entered, over
@@ -111,9 +121,10 @@ local function read_line(self, editor)
     if hidden then editor:show() end
     hidden = false
   end
-  local source = loop.add(0, drain)
+  local source, resized = loop.add(0, drain), follow_size(editor)
   local ok, why = pcall(loop.run)
   loop.remove(source)
+  if resized then loop.remove(resized) end
   output.set_before_write(nil)
   loop.on_idle = nil
   if not ok then error(why, 0) end
@@ -151,8 +162,8 @@ function M.run(report)
   local self = { environment = environment(), report = report }
   loop.settings.interactive = true
   local counting = host.count_runs() -- for running(); a kernel that cannot shows zeros
-  loop.on_error = function(err, drain)
-    loop.remove_drain(drain)
+  loop.on_error = function(err, stop, what)
+    stop(what)
     report(err)
     io.stderr:write("this handler has been stopped; the others go on\n")
   end
