@@ -148,7 +148,13 @@ bool KernelSource::text_redefines_a_type() const {
 void KernelSource::CompleteType(clang::TagDecl* tag) {
   auto* record = llvm::dyn_cast<clang::RecordDecl>(tag->getCanonicalDecl());
   if (!record) return;
-  if (BtfTypes* types = owner(record)) types->complete(record);
+  BtfTypes* types = owner(record);
+  if (!types || record->isCompleteDefinition()) return;
+  types->complete(record);
+  // A function that only had a pointer to it may be written already: its debug
+  // information, where this record is a declaration, becomes the whole.
+  if (sema_ && record->isCompleteDefinition())
+    sema_->getASTConsumer().HandleTagDeclDefinition(record);
 }
 
 void KernelSource::FindExternalLexicalDecls(const clang::DeclContext* context,

@@ -150,6 +150,22 @@ TEST(KernelTypes, StructOpsAndIterators) {
     })");
 }
 
+// Code for `first` is written while struct sock is only declared.
+TEST(KernelTypes, WholeWhereTheyWereDeclaredFirst) {
+  const Object object = object_of(R"(
+    SEC("tp_btf/inet_sock_set_state") int BPF_PROG(first, struct sock *sk) { return 0; }
+    SEC("struct_ops/ssthresh") u32 BPF_PROG(second, struct sock *sk) {
+      return ((struct tcp_sock *)sk)->snd_cwnd;
+    }
+    SEC(".struct_ops") struct tcp_congestion_ops ops = {.ssthresh = (void *)second};
+  )");
+  const auto id = object.btf().find(btf::Kind::structure, "inet_sock");
+  ASSERT_TRUE(id.has_value());
+  const btf::Member sk = object.btf().member(*id, 0);
+  EXPECT_EQ(sk.name, "sk");
+  EXPECT_EQ(object.btf().kind(object.btf().resolve(sk.type)), btf::Kind::structure);
+}
+
 // A text's own struct sock, in each of the places where the kernel's could take over.
 TEST(OwnTypes, AsAMapValue) {
   const Object object =
