@@ -253,6 +253,18 @@ function Map:contains(value)
   error(failed(self, "look-up", -result), 0)
 end
 
+--- Puts a struct_ops map in force, with all its programs: a TCP congestion control can
+--- be chosen then.
+---@return bpf.Link
+function Map:attach()
+  if self.type ~= "struct_ops" then type_error(self, "attach()") end
+  for _, program in ipairs(self.owner.order or {}) do
+    if program.struct_ops then return program:attach("struct_ops:" .. self.name) end
+  end
+  errors.misuse(("map '%s': its object has no program for it"):format(self.name),
+                'write one: SEC("struct_ops/NAME")')
+end
+
 --- Makes a file of a bpffs that keeps the map beyond the end of the program.
 ---@param path string
 function Map:pin(path)

@@ -62,12 +62,17 @@ function M.load(options)
                               compile_only = request.compile_only,
                               foreign = request.kind == "object" }, Object)
   local programs, maps = {}, {}
-  self.order = {}
+  self.order, self.struct_ops = {}, {}
   for place, entry in ipairs(handle:programs()) do
     programs[entry.name] = program.new(self, entry)
     self.order[place] = programs[entry.name]
   end
-  for _, entry in ipairs(handle:maps()) do maps[entry.name] = map.new(self, entry) end
+  for _, entry in ipairs(handle:maps()) do
+    maps[entry.name] = map.new(self, entry)
+    if entry.type == "struct_ops" then
+      self.struct_ops[#self.struct_ops + 1] = maps[entry.name]
+    end
+  end
   self.programs = named(programs, "program", self)
   self.maps = named(maps, "map", self)
   self.variables = variables.new(self)
@@ -99,7 +104,7 @@ function Object:ensure_loaded(wanted, spec, section)
   if not self.handle:loaded() then
     local request = {}
     for _, entry in ipairs(self.order) do
-      if entry == wanted or entry.hook then
+      if entry == wanted or entry.hook or entry.struct_ops then
         local asked = entry == wanted
         request[#request + 1] = { name = entry.name, spec = asked and spec or nil,
                                   section = asked and section or nil }
@@ -118,20 +123,23 @@ function Object:ensure_loaded(wanted, spec, section)
   end
 end
 
---- Attaches every program whose SEC names its hook. When one fails, none stays attached.
+--- Attaches every program whose SEC names its hook, and every struct_ops map. When one
+--- fails, none stays attached.
 ---@return bpf.Object self
 function Object:attach()
   self:ensure_loaded()
-  local made = {}
+  local things, made = {}, {}
   for _, entry in ipairs(self.order) do
-    if entry.hook then
-      local ok, result = pcall(entry.attach, entry)
-      if not ok then
-        for _, link in ipairs(made) do link:close() end
-        error(result, 0)
-      end
-      made[#made + 1] = result
+    if entry.hook then things[#things + 1] = entry end
+  end
+  for _, entry in ipairs(self.struct_ops) do things[#things + 1] = entry end
+  for _, thing in ipairs(things) do
+    local ok, result = pcall(thing.attach, thing)
+    if not ok then
+      for _, link in ipairs(made) do link:close() end
+      error(result, 0)
     end
+    made[#made + 1] = result
   end
   if #made == 0 then
     errors.misuse(("no program of '%s' names its hook in SEC()"):format(self.name),

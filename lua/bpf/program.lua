@@ -13,6 +13,7 @@ local M = {}
 ---@field section string its SEC() name
 ---@field private owner bpf.Object
 ---@field private hook string? the spec that the section gives
+---@field private struct_ops boolean a function of a struct_ops map
 local Program = {}
 Program.__index = Program
 
@@ -22,7 +23,9 @@ Program.__index = Program
 function M.new(owner, entry)
   local hook = errors.check(host.section_spec(entry.section))
   return setmetatable({ owner = owner, name = entry.name, section = entry.section,
-                        hook = hook }, Program)
+                        hook = hook,
+                        struct_ops = entry.section:match("^%??struct_ops") ~= nil },
+                      Program)
 end
 
 -- Kinds of probes that the kernel can restrict to a process: -p does it for all.
@@ -116,7 +119,8 @@ function Program:attach(spec, options)
   if not spec and not self.hook then
     errors.misuse(("program '%s' names no hook: SEC(\"%s\")")
                   :format(self.name, self.section),
-                  "pass one, for example :attach(\"xdp:eth0\")")
+                  self.struct_ops and "attach its map: obj.maps.NAME:attach()"
+                  or "pass one, for example :attach(\"xdp:eth0\")")
   end
   if spec then errors.check(host.parse_spec(spec)) end
   options = scoped(spec or self.hook, options)

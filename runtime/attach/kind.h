@@ -110,6 +110,7 @@ extern const KindInfo lsm_kind;
 extern const KindInfo lsm_cgroup_kind;
 extern const KindInfo iter_kind;
 extern const KindInfo breakpoint_kind;
+extern const KindInfo struct_ops_kind;
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -41,6 +41,7 @@ std::span<const KindInfo* const> all_kinds() {
       &lsm_cgroup_kind,
       &iter_kind,
       &breakpoint_kind,
+      &struct_ops_kind,
   };
   return kinds;
 }

@@ -12,6 +12,7 @@
 namespace ebl::attach {
 
 // Attach types that came after the headers of Linux 6.1.
+inline constexpr auto type_struct_ops = static_cast<bpf_attach_type>(44);        // 6.4
 inline constexpr auto type_netfilter = static_cast<bpf_attach_type>(45);         // 6.4
 inline constexpr auto type_tcx_ingress = static_cast<bpf_attach_type>(46);       // 6.6
 inline constexpr auto type_tcx_egress = static_cast<bpf_attach_type>(47);        // 6.6

@@ -99,6 +99,8 @@ void register_sections() {
                                  type_netfilter, nullptr);
     libbpf_register_prog_handler("kprobe.session+", BPF_PROG_TYPE_KPROBE,
                                  type_kprobe_session, nullptr);
+    opts = {.sz = sizeof opts, .prog_setup_fn = set_up_sleepable};
+    libbpf_register_prog_handler("struct_ops.s+", BPF_PROG_TYPE_STRUCT_OPS, none, &opts);
     register_uprobes();
     for (const UnixHook& hook : unix_hooks)
       libbpf_register_prog_handler(hook.section, BPF_PROG_TYPE_CGROUP_SOCK_ADDR,

@@ -15,6 +15,7 @@
 //   sockmap:MAP:stream_parser|stream_verdict|verdict|sk_msg     sk_reuseport
 //   socket_filter[:INTERFACE]     lwt:PREFIX:in|out|xmit     seg6local:PREFIX
 //   lirc_mode2:DEVICE     lsm:HOOK     lsm_cgroup:PATH:HOOK     iter:TARGET
+//   struct_ops:MAP
 //   breakpoint:ADDRESS|SYMBOL:r|w|rw|x[LENGTH]
 //
 // A new kind is a file beside this one, a line in kinds.cpp and a test.
@@ -66,6 +67,7 @@ enum class Kind {
   lsm_cgroup,
   iter,
   breakpoint,
+  struct_ops,
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…

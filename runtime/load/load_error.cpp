@@ -39,10 +39,28 @@ Error refused_by_verifier(const LoadFailure& failure, const std::string& program
           .location = why.location};
 }
 
-/// Where the kernel says nothing but EINVAL or E2BIG.
+/// A function for a struct_ops that no struct_ops has.
+bool is_no_member(const LoadFailure& failure, const std::string& program) {
+  constexpr int kNotSupported = 524;  // ENOTSUPP, of the kernel alone
+  const bpf_program* found =
+      failure.opened ? bpf_object__find_program_by_name(failure.opened, program.c_str())
+                     : nullptr;
+  return found && bpf_program__type(found) == BPF_PROG_TYPE_STRUCT_OPS &&
+         failure.error_number == kNotSupported;
+}
+
+/// Where the kernel says nothing but an errno.
 std::optional<Error> silent_refusal(const LoadFailure& failure,
                                     const std::string& program) {
   Error error{.stage = Stage::load, .code = Code::invalid, .detail = failure.libbpf_log};
+  if (is_no_member(failure, program)) {
+    error.message = "program '" + program + "' is no member of a struct_ops map";
+    error.hint =
+        "name it in one: SEC(\".struct_ops\") struct tcp_congestion_ops ops = { "
+        ".ssthresh = (void *)" +
+        program + ", … };";
+    return error;
+  }
   constexpr std::size_t kMostMaps = 64, kMostInstructions = 1'000'000;
   if (failure.error_number == E2BIG && failure.maps.size() > kMostMaps) {
     error.message = "program '" + program + "' uses more than 64 maps";

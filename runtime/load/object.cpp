@@ -13,6 +13,7 @@
 #include "load/load_error.h"
 #include "load/log_capture.h"
 #include "load/map_reuse.h"
+#include "load/struct_ops.h"
 #include "load/symbol_error.h"
 
 namespace ebl::load {
@@ -72,6 +73,7 @@ Result<Object::Handle> Object::open_handle() const {
   errno = 0;
   Handle handle(bpf_object__open_mem(elf_.data(), elf_.size(), &options));
   if (!handle) return open_error(name_, capture);
+  prefer_struct_ops_links(handle.get());
   return handle;
 }
 
@@ -81,6 +83,7 @@ Result<Object> Object::open(std::vector<std::byte> elf, const std::string& name,
   object.name_ = name;
   object.btf_path_ = btf_path;
   object.elf_ = std::move(elf);
+  rename_struct_ops(object.elf_);
   Result<Handle> handle = object.open_handle();
   if (!handle) return handle.take_error();
   object.handle_ = std::move(*handle);

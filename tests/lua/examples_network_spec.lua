@@ -278,6 +278,26 @@ describe("example", function()
     end)
   end)
 
+  it("struct_ops keeps a connection's window as it is", function()
+    net.in_namespace(nil, function()
+      example.with("struct_ops 4", {}, function(tool)
+        local listener = net.listener("127.0.0.1", 7007)
+        local client = net.socket(net.TCP)
+        local name = ffi.new("char[16]", "steady")
+        assert(support.eventually(function() return client:set(6, 13, name) end))
+        assert(client:connect("127.0.0.1", 7007))
+        local server = assert(listener:accept())
+        for i = 1, 20 do
+          client:send(("message %02d"):format(i))
+          expect.equal((server:receive()), ("message %02d"):format(i))
+        end
+        for _, socket in ipairs { server, client, listener } do socket:close() end
+        local line = tool:wait_lines "^port 7007: %d+ segments in %d+ acks$"[1]
+        expect.truthy(tonumber(line:match "(%d+) segments") >= 10, line)
+      end)
+    end)
+  end)
+
   it("flow_dissector makes one flow of a port", function()
     net.in_namespace(nil, function()
       example.with("flow_dissector lo 9999", {}, function(tool)

@@ -108,6 +108,7 @@ const Good good[] = {
      {.kind = Kind::lwt, .category = "xmit", .target = "fc00::/16"}},
     {"seg6local:fc00::1/128", {.kind = Kind::seg6local, .target = "fc00::1/128"}},
     {"lirc_mode2:/dev/lirc0", {.kind = Kind::lirc_mode2, .path = "/dev/lirc0"}},
+    {"struct_ops:reno", {.kind = Kind::struct_ops, .target = "reno"}},
 };
 
 TEST(Spec, reads_each_form_and_writes_it_back) {
