@@ -153,6 +153,14 @@ local USUAL = { "fentry", "iter", "kprobe", "lsm", "perf", "raw_tracepoint", "sy
 
 local NO_PATTERN = { perf = true } -- a spec needs more than the name
 
+--- The kinds of probes that can be listed.
+---@return string[] sorted
+function M.kinds()
+  local kinds = nearest.keys(LISTS)
+  table.sort(kinds)
+  return kinds
+end
+
 --- Whether a spec stands for several probes.
 ---@param spec string
 ---@return boolean

@@ -45,6 +45,7 @@ function M.new(object)
                   nearest.hint(tostring(name), nearest.keys(entries), "variables"))
   end
   return setmetatable({}, {
+    __names = function() return entries end,
     __index = function(_, name)
       local entry = find(name)
       local set, root = type_of(object, entry)

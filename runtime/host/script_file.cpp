@@ -73,12 +73,17 @@ int is_own_folder(lua_State* lua) {
   return 1;
 }
 
-Result<std::vector<std::string>> files_of(const std::string& folder) {
+Result<std::vector<std::string>> files_of(const std::string& folder, bool with_folders) {
   std::vector<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end;
-       !error && entry != end; entry.increment(error))
-    if (!entry->is_directory(error)) names.push_back(entry->path().filename());
+       !error && entry != end; entry.increment(error)) {
+    std::error_code unknown;
+    const bool is_folder = entry->is_directory(unknown);
+    const std::string name = entry->path().filename();
+    if (!is_folder) names.push_back(name);
+    if (is_folder && with_folders) names.push_back(name + "/");
+  }
   if (error)
     return Error{.stage = Stage::script,
                  .code = Code::io,
@@ -87,9 +92,11 @@ Result<std::vector<std::string>> files_of(const std::string& folder) {
   return names;
 }
 
-/// host.files(folder) -> the names of its files, sorted | nil, err
+/// host.files(folder, with_folders) -> the names of its files, sorted, and of its folders
+/// with a "/" behind | nil, err
 int files(lua_State* lua) {
-  const Result<std::vector<std::string>> names = files_of(luaL_checkstring(lua, 1));
+  const Result<std::vector<std::string>> names =
+      files_of(luaL_checkstring(lua, 1), lua_toboolean(lua, 2) != 0);
   if (!names) return fail(lua, names.error());
   lua_createtable(lua, static_cast<int>(names->size()), 0);
   int place = 0;

@@ -1,4 +1,6 @@
 -- What may stand where Tab is pressed: Lua names; in strings, probes and C expressions.
+local fields = require "bpf.repl.fields"
+local help = require "bpf.repl.help"
 local host = require "bpf.host"
 local probe = require "bpf.quick.probe"
 local probes = require "bpf.probes"
@@ -23,7 +25,8 @@ local function add_keys(keys, value)
   end
 end
 
---- The member names of a table, those of its class included.
+--- The member names of a table, those of its class included. A class whose members are
+--- not in it says them: __names().
 local function members(value)
   local keys = {}
   add_keys(keys, value)
@@ -31,6 +34,7 @@ local function members(value)
   if type(meta) == "table" then
     add_keys(keys, meta)
     add_keys(keys, rawget(meta, "__index"))
+    add_keys(keys, rawget(meta, "__names") and meta.__names())
   end
   local list = {}
   for key in pairs(keys) do list[#list + 1] = key end
@@ -56,10 +60,6 @@ local function lua_names(environment, word)
   return starting(members(value), last, path .. mark)
 end
 
-local KINDS = { "tracepoint:", "raw_tracepoint:", "tp_btf:", "kprobe:", "kretprobe:",
-                "fentry:", "fexit:", "ksyscall:", "kretsyscall:", "uprobe:", "uretprobe:",
-                "usdt:", "perf:cpu-clock:99hz", "interval:1s" }
-
 local function listed(pattern)
   local ok, found = pcall(probes.list, pattern)
   return ok and found or {}
@@ -81,21 +81,32 @@ local function tracepoint_words(word)
   return starting(listed(word .. "*"), "")
 end
 
-local function probe_words(word)
-  if not word:find(":", 1, true) then return starting(KINDS, word) end
-  if word:find("^tracepoint:") then return tracepoint_words(word) end
-  if word:find("^usdt:") or word:find("^u.*probe:[^:]*$") then return {} end
-  return starting(listed(word .. "*"), "")
+local function kind_words(word)
+  local kinds = probes.kinds()
+  for i, kind in ipairs(kinds) do kinds[i] = kind .. ":" end
+  return starting(kinds, word)
 end
 
-local function struct_fields(name)
-  local layout = host.kernel_layout("struct " .. name)
-  local names = {}
-  if not layout then return names end
-  for _, field in ipairs(layout.types[layout.root].fields or {}) do
-    if field.name ~= "" then names[#names + 1] = field.name end
+--- "uprobe:/usr/bin/ba": files and folders.
+local function binary_words(word)
+  local folder = word:match("^%a[%w_.]*:(/.*/)") or word:match("^%a[%w_.]*:(/)")
+  if not folder then return {} end
+  local words = {}
+  for _, name in ipairs(host.files(folder, true) or {}) do
+    words[#words + 1] = word:match("^[^:]*:") .. folder .. name
+                        .. (name:find("/$") and "" or ":")
   end
-  return names
+  return starting(words, word)
+end
+
+local function probe_words(word)
+  if not word:find(":", 1, true) then return kind_words(word) end
+  if word:find("^tracepoint:") then return tracepoint_words(word) end
+  local is_binary = word:find("^u%l*probe") or word:find("^usdt:")
+  if is_binary and not word:find(":.*:") then return binary_words(word) end
+  -- A pattern after the file is one of the provider too, or of the probe alone.
+  local pattern = word:find("^usdt:") and word:match("^[^:]*:[^:]*:") or word
+  return starting(listed(pattern .. "*"), word)
 end
 
 --- The first probe that the line names.
@@ -107,31 +118,51 @@ local function probe_of(line)
   return nil
 end
 
-local function expression_words(line, word, first)
-  local before = line:sub(1, first)
-  local struct = before:match("%(struct%s+([%w_]+)%s*%*%s*%)%s*[%w_]+%s*%)%->$")
-  if struct then return starting(struct_fields(struct), word) end
-  local found = probe_of(line)
-  if before:match("args%->$") then
-    return found and starting(probe.argument_names(found), word) or {}
-  end
-  if before:match("%->$") then return {} end
-  return starting(probe.builtin_names(found), word)
+--- `word` is what is replaced; a path's last name is a part of it only behind a point.
+local function field_words(line, text, word)
+  local names = fields.next(text, probe_of(line))
+  if not names then return nil end
+  local before, last = word:match("^(.*%.)([^.]*)$")
+  return starting(names, last or word, before)
 end
 
---- Whether the place is inside a string of the line.
-local function in_string(line, first)
-  local mark
+local function expression_words(line, text, word)
+  return field_words(line, text, word)
+         or starting(probe.builtin_names(probe_of(line)), word)
+end
+
+--- Where the string begins that the place is in; nil outside of one.
+local function string_start(line, first)
+  local mark, start
   local at = 1
   while at <= first do
     local char = line:sub(at, at)
     if char == "\\" then at = at + 1
     elseif mark then mark = char ~= mark and mark or nil
-    elseif char == '"' or char == "'" then mark = char
+    elseif char == '"' or char == "'" then mark, start = char, at
     end
     at = at + 1
   end
-  return mark ~= nil
+  return mark and start
+end
+
+--- Whether the string that begins here is the first of a call, or in a list that is.
+local function takes_probes(before)
+  local inside = before:match("%(([^()]*)$")
+  return inside and (not inside:find("[\"']") or inside:find("^%s*{[^}]*$")) ~= nil
+end
+
+--- Names of kernel functions: latency() takes them without a kind.
+local function function_words(word)
+  if #word < 2 then return {} end
+  local ok, found = pcall(host.btf_functions, word .. "*")
+  return ok and found and starting(found, word) or {}
+end
+
+--- Of whole words, what is put in the place of the last part of `whole`.
+local function ends_of(words, whole, word)
+  for i, each in ipairs(words) do words[i] = each:sub(#whole - #word + 1) end
+  return words
 end
 
 --- The words for line[first, last), places from 0.
@@ -142,13 +173,23 @@ end
 ---@return string[]
 function M.words(environment, line, first, last)
   local word = line:sub(first + 1, last)
-  if not in_string(line, first) then return lua_names(environment, word) end
-  local is_first = line:sub(1, first):match("[({,]%s*[\"']$")
-  local words = expression_words(line, word, first)
-  if is_first and not line:sub(1, first):find("%->$") then
-    for _, each in ipairs(probe_words(word)) do words[#words + 1] = each end
+  local start = string_start(line, first)
+  if not start then
+    -- An arrow is C's: the line is a part of a program.
+    local text = line:sub(1, last)
+    return text:find("->[%w_.]*$") and field_words(line, text, word)
+           or lua_names(environment, word)
   end
-  return words
+  local text, before = line:sub(start + 1, last), line:sub(1, start - 1)
+  if before:find("help%s*%(?%s*$") then return starting(help.topics(), word) end
+  if takes_probes(before) then
+    local words = ends_of(probe_words(text), text, word)
+    if before:find("latency%s*%(%s*$") and not text:find(":", 1, true) then
+      for _, name in ipairs(function_words(text)) do words[#words + 1] = name end
+    end
+    if words[1] then return words end
+  end
+  return expression_words(line, text, word)
 end
 
 return M

@@ -53,16 +53,21 @@ function M.show(topic)
     io.write('\n  help "latency" has an example; Tab completes names, probes, fields\n')
     return
   end
-  local names = {}
   for _, entry in ipairs(TOPICS) do
-    names[#names + 1] = entry[1]
     if entry[1] == topic then
       io.write(("%s\n  %s\n  > %s\n"):format(entry[2][1], entry[2][2], entry[2][3]))
       return
     end
   end
   errors.misuse(("no help on '%s'"):format(tostring(topic)),
-                nearest.hint(tostring(topic), names, "topics"))
+                nearest.hint(tostring(topic), M.topics(), "topics"))
+end
+
+---@return string[] what help has a text on
+function M.topics()
+  local names = {}
+  for i, entry in ipairs(TOPICS) do names[i] = entry[1] end
+  return names
 end
 
 --- The probes that run, with what they cost.
