@@ -482,6 +482,12 @@ function Map.__newindex(self, key, value)
   end
 end
 
+---@param value any
+---@return boolean
+function M.is_map(value)
+  return type(value) == "table" and getmetatable(value) == Map
+end
+
 function Map.__tostring(self)
   return ("map: %s (%s)"):format(self.name, self.type)
 end

@@ -97,6 +97,126 @@ describe("the prompt", function()
     end)
   end)
 
+  it("completes symbols, static probes and files", function()
+    session(function(t)
+      local folder = support.program:match("^(.*/)")
+      local function completes(typed, wanted)
+        t:send(('"" .. string.lower("%s\t")\r'):format(typed))
+        t:expect("\n" .. ('"%s"'):format(wanted:lower()):gsub("%p", "%%%0") .. "\r\n")
+        t:expect("> $")
+      end
+      completes("uprobe:" .. folder .. "spinner:calle", "uprobe:" .. folder
+                .. "spinner:called")
+      completes("usdt:" .. folder .. "static_probes:ebl_test:shap", "usdt:" .. folder
+                .. "static_probes:ebl_test:shapes")
+      completes("uretprobe:" .. folder .. "spinn", "uretprobe:" .. folder .. "spinner:")
+      completes("raw_trac", "raw_tracepoint:")
+    end)
+  end)
+
+  it("completes fields behind C paths", function()
+    session(function(t)
+      local function completes(first, typed, wanted)
+        t:send(('select(2, "%s", "%s\t")\r'):format(first, typed))
+        t:expect("\n" .. ('"%s"'):format(wanted):gsub("%p", "%%%0") .. "\r\n")
+        t:expect("> $")
+      end
+      completes("x", "((struct sock *)arg0)->__sk_common.skc_dpo",
+                "((struct sock *)arg0)->__sk_common.skc_dport")
+      completes("x", "curtask->real_parent->tgi", "curtask->real_parent->tgid")
+      completes("tp_btf:sched_switch", "args->next->real_par", "args->next->real_parent")
+      completes("tracepoint:sched:sched_switch", "pid, args->next_p",
+                "pid, args->next_p") -- next_pid and next_prio
+      completes("x", "((struct sk_buff *)arg1)->data_l",
+                "((struct sk_buff *)arg1)->data_len") -- in an anonymous struct
+      leave(t)
+    end)
+  end)
+
+  it("completes the maps, programs and variables of an object, and their methods",
+    function()
+      session(function(t)
+        t:send([[o = bpf.load{source = 'HASH(by_pid, u32, u64, 9); u64 totals; ]]
+               .. [[SEC("syscall") int walker(void *c) { totals++; return 0; }'}]]
+               .. "\r")
+        t:expect("> $")
+        t:send("o.maps.by\t.name\r")
+        t:expect('\n"by_pid"\r\n')
+        t:expect("> $")
+        t:send("o.maps.by_pid:coun\t()\r")
+        t:expect("\n0\r\n")
+        t:expect("> $")
+        t:send("type(o.programs.wa\t)\r")
+        t:expect('\n"table"\r\n')
+        t:expect("> $")
+        t:send("o.variables.to\t\r")
+        t:expect("\n0\r\n")
+        t:expect("> $")
+        leave(t)
+      end)
+    end)
+
+  it("shows structs by the names of their types", function()
+    session(function(t)
+      t:send([[o = bpf.load{source = 'enum colour { RED, GREEN }; ]]
+             .. [[struct inner { u8 a[3]; void *p; }; ]]
+             .. [[struct thing { u32 pid; char comm[16]; enum colour c; ]]
+             .. [[struct inner in; }; HASH(things, u32, struct thing, 4); ]]
+             .. [[SEC("syscall") int f(void *c) { return 0; }'}]] .. "\r")
+      t:expect("> $")
+      t:send([[o.maps.things[1] = {pid = 7, comm = "a\9b", c = 1, ["in"] = ]]
+             .. [[{a = {1, 2, 3}, p = 0xabc}}]] .. "\r")
+      t:expect("> $")
+      t:send("o.maps.things[1]\r")
+      t:expect('struct thing {\r\n  pid = 7,\r\n  comm = "a\\tb",\r\n')
+      t:expect("  c = GREEN %(1%),\r\n")
+      t:expect("  in = struct inner { a = { 1, 2, 3 }, p = 0xabc }\r\n}\r\n")
+      t:expect("> $")
+      leave(t)
+    end)
+  end)
+
+  it("shows a map as a table, a histogram as bars", function()
+    session(function(t)
+      t:send([[o = bpf.load{source = 'struct key { u32 pid; char comm[16]; }; ]]
+             .. [[HASH(counts, struct key, u64, 100); ARRAY(latency_hist, u64, 64); ]]
+             .. [[SEC("syscall") int f(void *c) { return 0; }'}]] .. "\r")
+      t:expect("> $")
+      t:send([[m = o.maps.counts; m:update({pid = 1, comm = "init"}, 5); ]]
+             .. [[m:update({pid = 22, comm = "cat\27[2J"}, 70)]] .. "\r")
+      t:expect("> $")
+      t:send("m\r")
+      t:expect("map: counts %(hash%), 2 of 100\r\n")
+      t:expect(" +PID COMM +VALUE\r\n")
+      t:expect(" +22 cat\\x1b%[2J +70\r\n")
+      t:expect(" +1 init +5\r\n")
+      t:expect("> $")
+      t:send("h = o.maps.latency_hist; h[2] = 10; h[3] = 5\r")
+      t:expect("> $")
+      t:send("h\r")
+      t:expect("map: latency_hist %(array%), 2 of 64, the others are 0\r\n")
+      t:expect("2 %-> 3 +: 10 +|%*+|\r\n")
+      t:expect("4 %-> 7 +: 5 +|%*+ +|\r\n")
+      t:expect("> $")
+      leave(t)
+    end)
+  end)
+
+  it("shows what a probe has counted when it is asked for it", function()
+    session(function(t)
+      t:send('p = count("tracepoint:syscalls:sys_enter_getppid", "comm")\r')
+      t:expect("> $")
+      support.sh(support.program .. [[ -e 'require("ffi").cdef("int getppid(void);") ]]
+                 .. [[for i = 1, 3 do require("ffi").C.getppid() end']])
+      t:send("p\r")
+      t:expect("probe: count%(tracepoint:syscalls:sys_enter_getppid%)\r\n")
+      t:expect(" +COUNT COMM\r\n")
+      t:expect(" +%d+ ebpf%-lua\r\n")
+      t:expect("> $")
+      leave(t)
+    end)
+  end)
+
   it("prints events above a line that stays", function()
     session(function(t)
       t:send([[p = trace("tracepoint:sched:sched_process_exec", "comm", ]]

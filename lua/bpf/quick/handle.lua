@@ -190,6 +190,12 @@ function Handle:edit(changes)
   return self
 end
 
+---@param value any
+---@return boolean
+function M.is_handle(value)
+  return type(value) == "table" and getmetatable(value) == Handle
+end
+
 function Handle.__index(self, key)
   if key == "data" then return show.data(self) end
   return Handle[key]

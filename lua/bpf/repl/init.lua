@@ -5,12 +5,15 @@ local compiler = require "bpf.compiler"
 local complete = require "bpf.repl.complete"
 local errors = require "bpf.errors"
 local evaluate = require "bpf.repl.evaluate"
+local handle = require "bpf.quick.handle"
 local help = require "bpf.repl.help"
 local history = require "bpf.repl.history"
 local host = require "bpf.host"
 local inspect = require "bpf.repl.inspect"
 local lines = require "bpf.lines"
 local loop = require "bpf.loop"
+local map = require "bpf.map"
+local map_table = require "bpf.repl.map_table"
 local output = require "bpf.output"
 local quick = require "bpf.quick"
 
@@ -36,14 +39,37 @@ local function environment()
   return setmetatable(names, { __index = _G })
 end
 
+--- Whether the line itself has started a probe.
+local function is_new(probe, before)
+  for _, each in ipairs(before) do
+    if each == probe then return false end
+  end
+  return probe.object ~= nil
+end
+
+--- Shows the values of what was typed: a map and a probe that has counted with what is
+--- in them.
+---@param values any[]
+---@param before bpf.quick.Handle[] the probes that ran before
+local function show(values, before)
+  local value = values[1]
+  if #values == 1 and map.is_map(value) then return map_table.print(value) end
+  local shown = {}
+  for i = 1, #values do shown[i] = inspect.text(values[i]) end
+  if #shown > 0 then io.write(table.concat(shown, "  "), "\n") end
+  if #values == 1 and handle.is_handle(value) and not is_new(value, before) then
+    value:show()
+  end
+end
+
 --- Runs what is typed. Returns whether the prompt goes on.
 local function run(self, chunk)
+  local before = quick.running()
   local results = { evaluate.run(chunk, self.environment) }
   if results[1] then
     if results[2] ~= nil then rawset(self.environment, "_", results[2]) end
-    local shown = {}
-    for i = 2, #results do shown[#shown + 1] = inspect.text(results[i]) end
-    if #shown > 0 then io.write(table.concat(shown, "  "), "\n") end
+    local ok, err = xpcall(show, errors.with_traceback, { unpack(results, 2) }, before)
+    if not ok then self.report(err) end
   elseif results[2] == LEAVE then
     return false
   elseif results[2] == evaluate.INTERRUPTED then

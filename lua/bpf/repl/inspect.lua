@@ -1,4 +1,5 @@
 -- How values look at the prompt.
+local bit = require "bit"
 local decode = require "bpf.decode"
 local text = require "bpf.emit.text"
 local escape = require "bpf.emit.escape"
@@ -7,8 +8,9 @@ local M = {}
 
 local MOST_ITEMS, MOST_DEPTH, WIDTH = 50, 4, 76
 
-local function quoted(value)
-  return '"' .. escape.terminal((value:gsub('[\\"]', "\\%0")), true) .. '"'
+--- The lines of a text that stands alone are the user's own.
+local function quoted(value, is_alone)
+  return '"' .. escape.terminal((value:gsub('[\\"]', "\\%0")), is_alone) .. '"'
 end
 
 local function is_name(key)
@@ -44,31 +46,88 @@ local function items_of(value, depth, seen)
   return items
 end
 
+--- On one line, or on one each where that is too long.
+local function in_braces(items, depth, before)
+  local line = "{ " .. table.concat(items, ", ") .. " }"
+  if #items == 0 then return "{}" end
+  if #line + 2 * depth + before <= WIDTH and not line:find("\n") then return line end
+  local indent = ("  "):rep(depth + 1)
+  return "{\n" .. indent .. table.concat(items, ",\n" .. indent) .. "\n"
+         .. ("  "):rep(depth) .. "}"
+end
+
 local function table_text(value, depth, seen)
   if seen[value] then return "{ itself }" end
   if depth >= MOST_DEPTH then return "{ … }" end
   seen[value] = true
   local items = items_of(value, depth, seen)
   seen[value] = nil
-  local line = "{ " .. table.concat(items, ", ") .. " }"
-  if #items == 0 then return "{}" end
-  if #line + 2 * depth <= WIDTH and not line:find("\n") then return line end
-  local indent = ("  "):rep(depth + 1)
-  return "{\n" .. indent .. table.concat(items, ",\n" .. indent) .. "\n"
-         .. ("  "):rep(depth) .. "}"
+  return in_braces(items, depth, 0)
+end
+
+--- A field by what its type says: pointers in hexadecimal, enumerators by name.
+local function field_text(view, type_, name, depth, seen)
+  local value, kind = view[name], type_.kind
+  if kind == "pointer" then
+    return "0x" .. (bit.tohex(value + 0ULL):gsub("^0+(.)", "%1"))
+  end
+  local enumerator = kind == "enum" and decode.name(view, name)
+  local text_ = show(value, depth, seen)
+  return enumerator and ("%s (%s)"):format(enumerator, text_) or text_
+end
+
+local function view_text(view, depth, seen)
+  local type_, items = decode.type_of(view), {}
+  if depth >= MOST_DEPTH then return type_.label .. " { … }" end
+  for place, field in ipairs(type_.fields or {}) do
+    items[place] = field.name .. " = "
+                   .. field_text(view, field.type, field.name, depth + 1, seen)
+  end
+  if not type_.fields then
+    for place = 1, math.min(type_.count, MOST_ITEMS) do
+      items[place] = field_text(view, type_.element, place, depth + 1, seen)
+    end
+    if type_.count > MOST_ITEMS then
+      items[#items + 1] = ("… %d more"):format(type_.count - MOST_ITEMS)
+    end
+  end
+  local label = type_.fields and type_.name and type_.label .. " " or ""
+  return label .. in_braces(items, depth, #label)
 end
 
 function show(value, depth, seen)
   local kind = type(value)
-  if kind == "string" then return quoted(value) end
+  if kind == "string" then return quoted(value, depth == 0) end
   if kind == "cdata" and decode.type_of(value) then
-    return table_text(decode.view.totable(value), depth, seen)
+    return view_text(value, depth, seen)
   end
   local meta = kind == "table" and getmetatable(value)
   if kind == "table" and not (meta and rawget(meta, "__tostring")) then
     return table_text(value, depth, seen)
   end
   return text.format(value, { escape = true })
+end
+
+--- A field of a view, as it stands behind its name.
+---@param view ffi.cdata*
+---@param type_ bpf.Type
+---@param name string
+---@return string
+function M.field(view, type_, name)
+  for _, field in ipairs(type_.fields) do
+    if field.name == name then
+      local is_text = type(view[name]) == "string"
+      return is_text and escape.terminal(view[name])
+             or field_text(view, field.type, name, 1, {})
+    end
+  end
+end
+
+--- One value without the quotes of a string.
+---@param value any
+---@return string
+function M.bare(value)
+  return type(value) == "string" and escape.terminal(value) or show(value, 1, {})
 end
 
 --- One value, over several lines where it is long.
