@@ -136,6 +136,10 @@ int main(int argc, char** argv) {
                  "Empty the cache of compiled objects, or tell what is in it")
       ->type_name("clear|stats")
       ->check(CLI::IsMember({"clear", "stats"}));
+  app.add_option("--color", settings.color,
+                 "Colours: auto (on a terminal, unless NO_COLOR is set), always or never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_flag("-V,--version", version, "Versions of the program and what it stands on");
 
   try {

@@ -2,6 +2,7 @@
 local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local bcc = require "bcc"
+local color = require "bpf.color"
 local command = require "bpf.command"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
@@ -15,8 +16,22 @@ local quick = require "bpf.quick"
 
 local ENOENT = 2
 
+local PAINTED = { { "^(ebpf%-lua:)", "failure" }, { "(error:)", "failure" },
+                  { "(warning:)", "warning" }, { "^(  hint:)", "hint" } }
+
+--- Prints a message; on a terminal its first words have colours.
 local function say(text)
   C.ebl_flush()
+  if color.is_on(color.STDERR) then
+    text = (text .. "\n"):gsub("([^\n]*)\n", function(line)
+      for _, each in ipairs(PAINTED) do
+        local painted, count = line:gsub(each[1], function(word)
+          return color.paint(each[2], word)
+        end, 1)
+        if count > 0 then return painted .. "\n" end
+      end
+    end):sub(1, -2)
+  end
   io.stderr:write(text, "\n")
 end
 

@@ -1,6 +1,7 @@
 -- Stage 8, emit: standard output as scripts see it. Tables, histograms and print honour
 -- --json and --csv, which the command line or bpf.cli has put into `settings`.
 local C = require "bpf.ffi_api"
+local color = require "bpf.color"
 local emit = require "bpf.emit"
 local flame_graph = require "bpf.emit.flame_graph"
 local fast = require "bpf.print"
@@ -77,7 +78,8 @@ local made, made_mode
 local function out()
   local mode = settings.json and "json" or settings.csv and "csv" or "table"
   if made_mode ~= mode then
-    made, made_mode = emit.new(stdout, { mode = mode }), mode
+    local format = color.is_on(color.STDOUT) and color.paint("header", "%s") or nil
+    made, made_mode = emit.new(stdout, { mode = mode, header_format = format }), mode
   end
   return made
 end

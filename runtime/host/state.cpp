@@ -100,6 +100,7 @@ void push_settings(lua_State* lua, const Settings& settings) {
   set_flag(lua, "dry_run", settings.dry_run);
   set_flag(lua, "no_cache", settings.no_cache);
   if (!settings.cache.empty()) set_field(lua, "cache", settings.cache);
+  if (!settings.color.empty()) set_field(lua, "color", settings.color);
   if (!settings.dump.empty()) set_field(lua, "dump", settings.dump);
   if (!settings.output.empty()) set_field(lua, "output", settings.output);
   set_flag(lua, "interactive", settings.interactive);

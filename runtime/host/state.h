@@ -22,6 +22,7 @@ struct Settings {
   bool verbose = false;
   bool no_cache = false;
   std::string cache;         ///< --cache: "clear" or "stats"
+  std::string color;         ///< --color: "auto", "always" or "never"
   std::string dump;          ///< what to show of each object; empty: nothing
   std::string output;        ///< -o: the file for standard output; empty: none
   std::string command;       ///< -c: a process to run and look at

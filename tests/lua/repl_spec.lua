@@ -317,3 +317,59 @@ describe("without a terminal", function()
     expect.truthy(result.err:find("middle of a statement", 1, true), result.err)
   end)
 end)
+
+describe("colours", function()
+  local TABLE = [[require("bpf").table{{name = "a"}}:row{1}]]
+  local BOLD, ANY = "\27[1m      A\27[0m\n", "\27"
+
+  local function output_of(arguments, environment)
+    return support.sh(("env -u NO_COLOR TERM=xterm %s %s %s"):format(
+      environment or "", support.quote(support.program), arguments))
+  end
+
+  it("are for terminals only, unless they are asked for", function()
+    local code = "-e " .. support.quote(TABLE)
+    expect.equal(output_of(code).out, "      A\n      1\n")
+    expect.equal(output_of("--color auto " .. code).out, "      A\n      1\n")
+    expect.equal(output_of("--color always " .. code).out, BOLD .. "      1\n")
+    expect.equal(output_of("--color always " .. code, "NO_COLOR=1").out,
+                 BOLD .. "      1\n")
+    expect.equal(output_of("--color always --json " .. code).out, '{"a":1}\n')
+    expect.equal(output_of("--color always --csv " .. code).out, "a\n1\n")
+    local failed = output_of("--color always -e 'error(5 + {})'")
+    expect.truthy(failed.err:find("\27[1;31mebpf-lua:\27[0m ", 1, true), failed.err)
+    expect.truthy(not output_of("-e 'error(5 + {})'").err:find(ANY), "none on a pipe")
+    local refused = output_of("--color maybe " .. code)
+    expect.equal(refused.code, 2)
+    expect.truthy(refused.err:find("--color", 1, true), refused.err)
+  end)
+
+  local function typed(arguments, environment)
+    local t = terminal.start(arguments, environment)
+    t:expect("> $")
+    t:send('7, "seven", { n = true }\r')
+    local seen = t:expect("}\r\n.*}\r\n")
+    t:expect("> $")
+    leave(t)
+    return seen:match("\n([^\r\n]*)\r\n$")
+  end
+
+  it("are shown at the prompt, and not with NO_COLOR or --color never", function()
+    local plain = '7  "seven"  { n = true }'
+    local coloured = '\27[36m7\27[0m  \27[32m"seven"\27[0m  { n = \27[36mtrue\27[0m }'
+    expect.equal(typed({}, { NO_COLOR = "" }), coloured)
+    expect.equal(typed({}, { NO_COLOR = "1" }), plain)
+    expect.equal(typed({ "--color", "never" }, { NO_COLOR = "" }), plain)
+    expect.equal(typed({ "--color", "always" }, { NO_COLOR = "1" }), coloured)
+    expect.equal(typed({}, { NO_COLOR = "", TERM = "dumb" }), plain)
+  end)
+
+  it("change nothing else without a terminal", function()
+    local lines = [[printf '%s\n' 7 '"x"' '{ 1, a = 2 }' 'print("p")' | ]]
+    local plain = support.sh(lines .. support.program)
+    local coloured = support.sh(lines .. support.program .. " --color always")
+    expect.equal(plain.out, '7\n"x"\n{ 1, a = 2 }\np\n')
+    expect.equal(coloured.out:gsub("\27%[[%d;]*m", ""), plain.out)
+    expect.truthy(coloured.out ~= plain.out, "there are colours")
+  end)
+end)

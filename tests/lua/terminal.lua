@@ -33,6 +33,7 @@ function M.start(arguments, environment)
   local pid = C.forkpty(master, nil, nil, size)
   if pid == 0 then
     C.setenv("TERM", "xterm", 1)
+    C.setenv("NO_COLOR", "1", 1) -- unless a spec is about colours
     for name, value in pairs(environment or {}) do C.setenv(name, value, 1) end
     C.execv(support.program, argv)
     C._exit(127)

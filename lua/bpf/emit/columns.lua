@@ -64,14 +64,14 @@ function Table:is_text()
   return self.out.mode == "table"
 end
 
-local function line(self, cells, rights)
+local function line_of(self, cells, rights)
   local parts, columns = {}, self.columns
   for i, column in ipairs(columns) do
     local last = i == #columns
     local unbounded = last and not rights[i]
     parts[i] = unbounded and cells[i] or pad(cells[i], column.width, rights[i])
   end
-  self.out.writer:write(table.concat(parts, " ") .. "\n")
+  return table.concat(parts, " ")
 end
 
 --- Writes the header now instead of before the first row.
@@ -87,7 +87,8 @@ function Table:header()
   if self.out.mode == "csv" then
     self.out.writer:write(csv.line(keys) .. "\n")
   elseif self.out.mode == "table" then
-    line(self, cells, rights)
+    local text_ = line_of(self, cells, rights)
+    self.out.writer:write((self.out.header_format or "%s"):format(text_) .. "\n")
   end
 end
 
@@ -140,7 +141,7 @@ function Table:row(row)
       cells[i] = cell(column, values[i], row)
       rights[i] = column.align == "right"
     end
-    line(self, cells, rights)
+    self.out.writer:write(line_of(self, cells, rights) .. "\n")
   end
 end
 

@@ -20,13 +20,15 @@ local M = { csv = csv, escape = escape, json = json, text = text, writer = write
 ---@field writer bpf.Writer
 ---@field mode "table"|"json"|"csv"
 ---@field escape boolean whether control characters of strings are escaped
+---@field header_format string? what is around the header of a table: "%s" in bold
 local Out = {}
 Out.__index = Out
 
 local MODES = { table = true, json = true, csv = true }
 
 ---@param to bpf.Writer
----@param options { mode: string?, escape: boolean? }? default: table; escape on a tty
+---@param options { mode: string?, escape: boolean?, header_format: string? }? default:
+--- table; escape on a tty
 ---@return bpf.Out
 function M.new(to, options)
   local mode = options and options.mode or "table"
@@ -37,7 +39,8 @@ function M.new(to, options)
   if escaped == nil then
     escaped = to.is_tty
   end
-  return setmetatable({ writer = to, mode = mode, escape = escaped }, Out)
+  return setmetatable({ writer = to, mode = mode, escape = escaped,
+                        header_format = options and options.header_format }, Out)
 end
 
 --- `s` as this output may show it.

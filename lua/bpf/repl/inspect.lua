@@ -1,5 +1,6 @@
 -- How values look at the prompt.
 local bit = require "bit"
+local color = require "bpf.color"
 local decode = require "bpf.decode"
 local text = require "bpf.emit.text"
 local escape = require "bpf.emit.escape"
@@ -7,6 +8,10 @@ local escape = require "bpf.emit.escape"
 local M = {}
 
 local MOST_ITEMS, MOST_DEPTH, WIDTH = 50, 4, 76
+
+local function painted(kind, shown, state)
+  return state.color and color.paint(kind, shown) or shown
+end
 
 --- The lines of a text that stands alone are the user's own.
 local function quoted(value, is_alone)
@@ -26,10 +31,10 @@ end
 
 local show
 
-local function items_of(value, depth, seen)
+local function items_of(value, depth, state)
   local items, keys, length = {}, {}, #value
   for i = 1, math.min(length, MOST_ITEMS) do
-    items[i] = show(value[i], depth + 1, seen)
+    items[i] = show(value[i], depth + 1, state)
   end
   for key in pairs(value) do
     local listed = type(key) == "number" and key % 1 == 0 and key >= 1 and key <= length
@@ -38,8 +43,8 @@ local function items_of(value, depth, seen)
   table.sort(keys, by_kind)
   for _, key in ipairs(keys) do
     if #items >= MOST_ITEMS then break end
-    local name = is_name(key) and key or "[" .. show(key, depth + 1, seen) .. "]"
-    items[#items + 1] = name .. " = " .. show(value[key], depth + 1, seen)
+    local name = is_name(key) and key or "[" .. show(key, depth + 1, state) .. "]"
+    items[#items + 1] = name .. " = " .. show(value[key], depth + 1, state)
   end
   local left = length + #keys - #items
   if left > 0 then items[#items + 1] = ("… %d more"):format(left) end
@@ -50,42 +55,43 @@ end
 local function in_braces(items, depth, before)
   local line = "{ " .. table.concat(items, ", ") .. " }"
   if #items == 0 then return "{}" end
-  if #line + 2 * depth + before <= WIDTH and not line:find("\n") then return line end
+  local width = #color.plain(line) + 2 * depth + before
+  if width <= WIDTH and not line:find("\n") then return line end
   local indent = ("  "):rep(depth + 1)
   return "{\n" .. indent .. table.concat(items, ",\n" .. indent) .. "\n"
          .. ("  "):rep(depth) .. "}"
 end
 
-local function table_text(value, depth, seen)
-  if seen[value] then return "{ itself }" end
+local function table_text(value, depth, state)
+  if state[value] then return "{ itself }" end
   if depth >= MOST_DEPTH then return "{ … }" end
-  seen[value] = true
-  local items = items_of(value, depth, seen)
-  seen[value] = nil
+  state[value] = true
+  local items = items_of(value, depth, state)
+  state[value] = nil
   return in_braces(items, depth, 0)
 end
 
 --- A field by what its type says: pointers in hexadecimal, enumerators by name.
-local function field_text(view, type_, name, depth, seen)
+local function field_text(view, type_, name, depth, state)
   local value, kind = view[name], type_.kind
   if kind == "pointer" then
     return "0x" .. (bit.tohex(value + 0ULL):gsub("^0+(.)", "%1"))
   end
   local enumerator = kind == "enum" and decode.name(view, name)
-  local text_ = show(value, depth, seen)
+  local text_ = show(value, depth, state)
   return enumerator and ("%s (%s)"):format(enumerator, text_) or text_
 end
 
-local function view_text(view, depth, seen)
+local function view_text(view, depth, state)
   local type_, items = decode.type_of(view), {}
   if depth >= MOST_DEPTH then return type_.label .. " { … }" end
   for place, field in ipairs(type_.fields or {}) do
     items[place] = field.name .. " = "
-                   .. field_text(view, field.type, field.name, depth + 1, seen)
+                   .. field_text(view, field.type, field.name, depth + 1, state)
   end
   if not type_.fields then
     for place = 1, math.min(type_.count, MOST_ITEMS) do
-      items[place] = field_text(view, type_.element, place, depth + 1, seen)
+      items[place] = field_text(view, type_.element, place, depth + 1, state)
     end
     if type_.count > MOST_ITEMS then
       items[#items + 1] = ("… %d more"):format(type_.count - MOST_ITEMS)
@@ -95,17 +101,21 @@ local function view_text(view, depth, seen)
   return label .. in_braces(items, depth, #label)
 end
 
-function show(value, depth, seen)
+function show(value, depth, state)
   local kind = type(value)
-  if kind == "string" then return quoted(value, depth == 0) end
+  if kind == "string" then
+    return painted("text", quoted(value, depth == 0), state)
+  end
   if kind == "cdata" and decode.type_of(value) then
-    return view_text(value, depth, seen)
+    return view_text(value, depth, state)
   end
   local meta = kind == "table" and getmetatable(value)
   if kind == "table" and not (meta and rawget(meta, "__tostring")) then
-    return table_text(value, depth, seen)
+    return table_text(value, depth, state)
   end
-  return text.format(value, { escape = true })
+  local shown = text.format(value, { escape = true })
+  local is_plain = kind == "number" or kind == "boolean" or kind == "nil"
+  return is_plain and painted("value", shown, state) or shown
 end
 
 --- A field of a view, as it stands behind its name.
@@ -134,7 +144,7 @@ end
 ---@param value any
 ---@return string
 function M.text(value)
-  return show(value, 0, {})
+  return show(value, 0, { color = color.is_on(color.STDOUT) })
 end
 
 return M
