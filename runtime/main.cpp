@@ -67,7 +67,7 @@ std::string check_dump(const std::string& text) {
   return "'" + text + "' is none of source, ir, asm, btf, verifier, relocs";
 }
 
-/// What may also come after the patterns of -l.
+/// What may also come after the words of -l and --info.
 bool take_list_option(std::string_view word, ebl::host::Settings& settings) {
   if (word == "-v" || word == "--verbose") return settings.verbose = true;
   if (word == "--json") return settings.json = true;
@@ -110,6 +110,9 @@ int main(int argc, char** argv) {
       "-l", settings.list,
       "List the probes that PATTERNs match, or all; with -v their arguments, and "
       "structs");
+  app.add_flag("--info", settings.info,
+               "What this kernel lets this user do with BPF, and why not; with 'helpers' "
+               "the functions that programs of each type may call");
   app.add_flag("--tools", settings.tools, "List the tools of the gallery");
   app.add_flag("--dry-run", settings.dry_run,
                "Compile and have the kernel verify; attach nothing");
@@ -165,12 +168,14 @@ int main(int argc, char** argv) {
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   settings.has_code = code->count() > 0;
-  if (settings.list || settings.tools) {
-    if (settings.has_code) return usage_error("-l and --tools run no code");
+  if (settings.list || settings.tools || settings.info) {
+    if (settings.has_code) return usage_error("-l, --info and --tools run no code");
     for (const std::string& word : rest)
       if (word.starts_with('-') && !take_list_option(word, settings))
         return unknown_option(app, word);
     std::erase_if(rest, [](const std::string& word) { return word.starts_with('-'); });
+    if (settings.info && !rest.empty() && rest != std::vector<std::string>{"helpers"})
+      return usage_error("--info takes 'helpers' or nothing, got '" + rest.front() + "'");
   } else if (!settings.cache.empty()) {
     if (settings.has_code || !rest.empty())
       return usage_error("--cache runs no script: give it alone");

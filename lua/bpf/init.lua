@@ -1,4 +1,5 @@
 -- The module "bpf": what scripts see. docs/api.md describes it.
+local features = require "bpf.features"
 local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
@@ -21,7 +22,7 @@ local M = {
   list_probes = probes.list_probes,
 }
 
-for _, part in ipairs { output.api, look_up, inventory } do
+for _, part in ipairs { output.api, look_up, inventory, features } do
   for name, value in pairs(part) do M[name] = value end
 end
 

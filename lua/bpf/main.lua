@@ -185,6 +185,7 @@ local function run_script(settings)
   if settings.command and not settings.dry_run then command.start(settings.command) end
   if settings.cache then return manage_cache(settings.cache) end
   if settings.tools then return require("bpf.gallery").list() end
+  if settings.info then return require("bpf.info").run(settings.args[1] == "helpers") end
   if settings.list then
     return require("bpf.discovery.list").run(settings.args, settings.verbose)
   end

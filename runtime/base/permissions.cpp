@@ -53,16 +53,6 @@ Lockdown read_lockdown() {
   return Lockdown::unknown;
 }
 
-std::string_view to_string(Lockdown mode) {
-  switch (mode) {
-    case Lockdown::unknown: return "unknown";
-    case Lockdown::none: return "none";
-    case Lockdown::integrity: return "integrity";
-    case Lockdown::confidentiality: return "confidentiality";
-  }
-  return "unknown";
-}
-
 std::string describe(const PrivilegeFacts& facts) {
   const auto number = [](std::optional<int> value) {
     return value ? std::to_string(*value) : "unknown";
@@ -76,6 +66,16 @@ std::string describe(const PrivilegeFacts& facts) {
 }
 
 }  // namespace
+
+std::string_view to_string(Lockdown mode) {
+  switch (mode) {
+    case Lockdown::unknown: return "unknown";
+    case Lockdown::none: return "none";
+    case Lockdown::integrity: return "integrity";
+    case Lockdown::confidentiality: return "confidentiality";
+  }
+  return "unknown";
+}
 
 std::string_view to_string(Capability capability) {
   switch (capability) {

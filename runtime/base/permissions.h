@@ -31,6 +31,9 @@ std::string_view to_string(Capability capability);
 
 enum class Lockdown { unknown, none, integrity, confidentiality };
 
+/// "integrity".
+std::string_view to_string(Lockdown mode);
+
 /// The text of /sys/kernel/security/lockdown: "none [integrity] confidentiality".
 Lockdown parse_lockdown(std::string_view text);
 

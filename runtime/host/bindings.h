@@ -30,6 +30,7 @@ void register_look_ups(lua_State* lua);
 void register_test_run(lua_State* lua);
 void register_discovery(lua_State* lua);
 void register_editor(lua_State* lua);
+void register_features(lua_State* lua);
 void register_inventory(lua_State* lua);
 void register_statistics(lua_State* lua);
 

@@ -108,6 +108,7 @@ void push_settings(lua_State* lua, const Settings& settings) {
   if (settings.pid > 0) set_field(lua, "scope", static_cast<lua_Number>(settings.pid));
   set_flag(lua, "list", settings.list);
   set_flag(lua, "tools", settings.tools);
+  set_flag(lua, "info", settings.info);
   lua_newtable(lua);
   int place = 0;
   for (const std::string& argument : settings.args) {
@@ -195,6 +196,7 @@ int open_host(lua_State* lua) {
   register_test_run(lua);
   register_discovery(lua);
   register_editor(lua);
+  register_features(lua);
   register_inventory(lua);
   register_statistics(lua);
   return 1;

@@ -28,6 +28,7 @@ struct Settings {
   std::string command;       ///< -c: a process to run and look at
   int pid = 0;               ///< -p: the process to look at; 0: all
   bool list = false;         ///< -l: the probes that match `args`
+  bool info = false;         ///< --info: what this kernel can; "helpers" may be in `args`
   bool tools = false;        ///< --tools: what is in the gallery
   bool dry_run = false;      ///< compile and verify, attach nothing
   bool interactive = false;  ///< the prompt, after the code or script if there is one

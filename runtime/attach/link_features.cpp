@@ -1,0 +1,93 @@
+#include "attach/link_features.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "attach/link_create.h"
+#include "attach/uprobe_multi.h"
+#include "btf/btf.h"
+
+namespace ebl::attach {
+namespace {
+
+/// A link that cannot be made, and the error that only a kernel with such links gives.
+struct Trial {
+  const char* name;
+  bpf_prog_type program;
+  bpf_attach_type type;
+  int known_by;
+  bool symbols = false;  ///< kprobe_multi: asks for a function that is nowhere
+};
+
+constexpr Trial trials[] = {
+    {"kprobe_multi", BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, ESRCH, true},
+    {"kprobe_session", BPF_PROG_TYPE_KPROBE, type_kprobe_session, ESRCH, true},
+    {"tcx", BPF_PROG_TYPE_SCHED_CLS, type_tcx_ingress, ENODEV},
+    {"netkit", BPF_PROG_TYPE_SCHED_CLS, type_netkit_primary, ENODEV},
+};
+
+load::Feature answer(std::string name, int error, int known_by) {
+  const bool available = error == known_by;
+  return {.name = std::move(name),
+          .available = available,
+          .reason = available ? std::string() : errno_text(error)};
+}
+
+load::Feature probe(const Trial& trial) {
+  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+                           {.code = BPF_JMP | BPF_EXIT}};
+  bpf_prog_load_opts opts = {.sz = sizeof opts};
+  opts.expected_attach_type = trial.type;
+  const UniqueFd program(
+      ::bpf_prog_load(trial.program, "try_link", "GPL", code, 2, &opts));
+  if (!program) return answer(trial.name, errno, trial.known_by);
+  LinkRequest request{.type = static_cast<std::uint32_t>(trial.type)};
+  const char* nowhere[] = {"ebl_no_such_function"};
+  if (trial.symbols)
+    request.kprobe_multi = {.flags = 0,
+                            .count = 1,
+                            .symbols = reinterpret_cast<std::uintptr_t>(nowhere),
+                            .addresses = 0,
+                            .cookies = 0};
+  const UniqueFd link = create_link(program.get(), request);
+  return answer(trial.name, link ? 0 : errno, trial.known_by);
+}
+
+load::Feature of_uprobes(const char* name, bpf_attach_type type) {
+  return answer(name, has_uprobe_multi(type) ? 0 : EINVAL, 0);
+}
+
+/// Perf's own kind of event for single probes.
+load::Feature of_perf(const char* name) {
+  const std::string path = std::string("/sys/bus/event_source/devices/") + name + "/type";
+  if (::access(path.c_str(), F_OK) == 0)
+    return {.name = name, .available = true, .reason = {}};
+  return {.name = name, .available = false, .reason = "there is no " + path};
+}
+
+/// By its type: a link needs a struct that was written to its map.
+load::Feature of_struct_ops() {
+  const Result<btf::Btf> kernel = btf::Btf::from_file("/sys/kernel/btf/vmlinux");
+  const bool known =
+      kernel && kernel->find(btf::Kind::structure, "bpf_struct_ops_link").has_value();
+  return {
+      .name = "struct_ops",
+      .available = known,
+      .reason = known ? "" : "this kernel has no struct bpf_struct_ops_link in its BTF"};
+}
+
+}  // namespace
+
+std::vector<load::Feature> probe_links() {
+  std::vector<load::Feature> out = {of_perf("kprobe"), of_perf("uprobe")};
+  for (const Trial& trial : trials) out.push_back(probe(trial));
+  out.push_back(of_uprobes("uprobe_multi", type_uprobe_multi));
+  out.push_back(of_uprobes("uprobe_session", type_uprobe_session));
+  out.push_back(of_struct_ops());
+  return out;
+}
+
+}  // namespace ebl::attach
