@@ -39,28 +39,30 @@ Error refused_by_verifier(const LoadFailure& failure, const std::string& program
           .location = why.location};
 }
 
-/// A function for a struct_ops that no struct_ops has.
-bool is_no_member(const LoadFailure& failure, const std::string& program) {
+/// A function for a struct_ops that no struct_ops has; nothing for any other error.
+std::optional<Error> no_member(const LoadFailure& failure, const std::string& program) {
   constexpr int kNotSupported = 524;  // ENOTSUPP, of the kernel alone
   const bpf_program* found =
       failure.opened ? bpf_object__find_program_by_name(failure.opened, program.c_str())
                      : nullptr;
-  return found && bpf_program__type(found) == BPF_PROG_TYPE_STRUCT_OPS &&
-         failure.error_number == kNotSupported;
+  if (!found || bpf_program__type(found) != BPF_PROG_TYPE_STRUCT_OPS ||
+      failure.error_number != kNotSupported)
+    return std::nullopt;
+  return Error{
+      .stage = Stage::load,
+      .code = Code::invalid,
+      .message = "program '" + program + "' is no member of a struct_ops map",
+      .hint =
+          "name it in one: SEC(\".struct_ops\") struct tcp_congestion_ops ops = { "
+          ".ssthresh = (void *)" +
+          program + ", … };",
+      .detail = failure.libbpf_log};
 }
 
-/// Where the kernel says nothing but an errno.
+/// Where the kernel says nothing but EINVAL or E2BIG.
 std::optional<Error> silent_refusal(const LoadFailure& failure,
                                     const std::string& program) {
   Error error{.stage = Stage::load, .code = Code::invalid, .detail = failure.libbpf_log};
-  if (is_no_member(failure, program)) {
-    error.message = "program '" + program + "' is no member of a struct_ops map";
-    error.hint =
-        "name it in one: SEC(\".struct_ops\") struct tcp_congestion_ops ops = { "
-        ".ssthresh = (void *)" +
-        program + ", … };";
-    return error;
-  }
   constexpr std::size_t kMostMaps = 64, kMostInstructions = 1'000'000;
   if (failure.error_number == E2BIG && failure.maps.size() > kMostMaps) {
     error.message = "program '" + program + "' uses more than 64 maps";
@@ -98,6 +100,7 @@ Error load_error(const LoadFailure& failure) {
   const std::string section =
       quoted_after(failure.libbpf_log, "check ELF section name '");
   if (!section.empty()) return unknown_section(program, section);
+  if (auto misplaced = no_member(failure, program)) return *std::move(misplaced);
   if (!program.empty() && !failure.verifier_log.empty()) {
     Error refused = refused_by_verifier(failure, program);
     if (!refused.notes.empty()) return refused;
