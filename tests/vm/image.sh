@@ -31,7 +31,7 @@ copy_tree() {   # copy_tree PATH...: to the same place in the image
   done
 }
 
-copy_tree "$root"/{tests,lua,scripts,examples,bpf_templates,docs} "$build"/{bin,lib,share} \
+copy_tree "$root"/{tests,lua,scripts,examples,bpf_templates,docs,README.md} "$build"/{bin,lib,share} \
   /usr/share/lua/5.1 /usr/share/luajit-2.1* /usr/lib/x86_64-linux-gnu/lua/5.1 \
   /usr/include/bpf /usr/lib/terminfo /lib/terminfo /usr/lib/locale/C.utf8 /etc/ld.so.cache
 find "$stage$build" -type f -size "+${strip_above_mb}M" -print0 |
