@@ -43,6 +43,39 @@ enum bpf_func_id___quick { BPF_FUNC_get_func_ip___quick = 173 };
 		 ? bpf_get_func_ip(ctx)                                            \
 		 : PT_REGS_IP(ctx) - QUICK_TRAP_SIZE)
 
+/* The integer argument `n`, from 0, of a function of a program, at its entry. Those that
+ * find no register are on the stack.
+ */
+static __always_inline __u64 quick_argument(struct pt_regs *ctx, int n)
+{
+	__u64 value = 0;
+	long stack = PT_REGS_SP(ctx);
+
+	switch (n) {
+	case 0:
+		return PT_REGS_PARM1(ctx);
+	case 1:
+		return PT_REGS_PARM2(ctx);
+	case 2:
+		return PT_REGS_PARM3(ctx);
+	case 3:
+		return PT_REGS_PARM4(ctx);
+	case 4:
+		return PT_REGS_PARM5(ctx);
+	}
+#if defined(__TARGET_ARCH_x86)
+	if (n == 5)
+		return ctx->r9;
+	stack += 8 * (n - 6 + 1); /* the return address is below them */
+#elif defined(__TARGET_ARCH_arm64)
+	if (n < 8)
+		return ((const struct user_pt_regs *)ctx)->regs[n];
+	stack += 8 * (n - 8);
+#endif
+	bpf_probe_read_user(&value, sizeof(value), (const void *)stack);
+	return value;
+}
+
 /* comm == "text": `a` is a char array. */
 #define quick_equal(a, text)                                                       \
 	({                                                                         \

@@ -109,6 +109,26 @@ int symbols_resolve(lua_State* lua) {
   return 1;
 }
 
+/// symbols:prototype(path, function) -> {{name=, type=, place=}…, result=} | nil, err
+int symbols_prototype(lua_State* lua) {
+  symbols::UserSymbols& known = SymbolsBox::open(lua, 1, kSymbols);
+  const char* path = luaL_checkstring(lua, 2);
+  const char* function = luaL_checkstring(lua, 3);
+  const Result<symbols::UserPrototype> found = known.prototype(path, function);
+  if (!found) return fail(lua, found.error());
+  lua_newtable(lua);
+  int number = 0;
+  for (const symbols::UserPrototype::Parameter& each : found->parameters) {
+    lua_createtable(lua, 0, 3);
+    set_field(lua, "name", each.name);
+    set_field(lua, "type", each.type);
+    set_field(lua, "place", each.place);
+    lua_rawseti(lua, -2, ++number);
+  }
+  set_field(lua, "result", found->result);
+  return 1;
+}
+
 /// symbols:forget(pid): what is kept of a process
 int symbols_forget(lua_State* lua) {
   SymbolsBox::open(lua, 1, kSymbols).forget(static_cast<int>(luaL_checkinteger(lua, 2)));
@@ -120,8 +140,10 @@ int symbols_close(lua_State* lua) {
   return 0;
 }
 
-constexpr luaL_Reg kSymbolMethods[] = {
-    {"resolve", symbols_resolve}, {"forget", symbols_forget}, {nullptr, nullptr}};
+constexpr luaL_Reg kSymbolMethods[] = {{"resolve", symbols_resolve},
+                                       {"prototype", symbols_prototype},
+                                       {"forget", symbols_forget},
+                                       {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"tracefs", tracefs},
                                    {"kernel_enumerator", enumerator},
                                    {"kernel_layout", layout},

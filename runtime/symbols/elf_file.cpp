@@ -82,8 +82,7 @@ Result<ElfFile> ElfFile::open(const std::string& path) {
   return out;
 }
 
-Result<std::uint64_t> ElfFile::offset_of(std::string_view name,
-                                         std::uint64_t offset) const {
+Result<const ElfFile::Symbol*> ElfFile::find(std::string_view name) const {
   name = name.substr(0, name.find('@'));
   const auto symbol = std::ranges::lower_bound(symbols_, name, {}, &Symbol::name);
   if (symbol == symbols_.end() || symbol->name != name) {
@@ -101,6 +100,20 @@ Result<std::uint64_t> ElfFile::offset_of(std::string_view name,
         fmt::format("{} in {} is chosen by the dynamic linker for this CPU (IFUNC)", name,
                     path_),
         "probe one of its variants by name, or by address");
+  return &*symbol;
+}
+
+Result<std::uint64_t> ElfFile::address_of(std::string_view name) const {
+  const Result<const Symbol*> symbol = find(name);
+  if (!symbol) return symbol.error();
+  return (*symbol)->address;
+}
+
+Result<std::uint64_t> ElfFile::offset_of(std::string_view name,
+                                         std::uint64_t offset) const {
+  const Result<const Symbol*> found = find(name);
+  if (!found) return found.error();
+  const Symbol* const symbol = *found;
   if (offset > 0 && symbol->size > 0 && offset >= symbol->size)
     return failed(Code::invalid, fmt::format("{} in {} is only {} bytes long", name,
                                              path_, symbol->size));

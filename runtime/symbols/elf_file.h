@@ -27,6 +27,9 @@ class ElfFile {
   /// (IFUNC), whose symbol is the choosing code; Code::invalid past the symbol's end.
   Result<std::uint64_t> offset_of(std::string_view symbol, std::uint64_t offset) const;
 
+  /// The virtual address of `symbol`; fails as offset_of() does.
+  Result<std::uint64_t> address_of(std::string_view symbol) const;
+
   /// The offset in the file of a virtual address, as nm and objdump show it.
   /// Code::not_found outside the executable segments.
   Result<std::uint64_t> offset_of_address(std::uint64_t address) const;
@@ -53,6 +56,7 @@ class ElfFile {
     bool old_version;  ///< only for programs linked long ago
   };
   ElfFile() = default;
+  Result<const Symbol*> find(std::string_view name) const;
 
   std::string path_;
   std::vector<Segment> segments_;  // executable ones

@@ -1,4 +1,5 @@
-// symbolizer.so: addresses of a process to symbols and source lines, by libdwfl.
+// symbolizer.so: addresses of a process to symbols and source lines, by libdwfl; what
+// functions are called with (dwarf_prototype.h).
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "symbols/dwarf_prototype.h"
 #include "symbols/symbolizer_abi.h"
 
 namespace {
@@ -153,6 +155,18 @@ void close_process(void* process) {
   delete static_cast<Process*>(process);
 }
 
+void* open_file(const char* path, int fd) {
+  return ebl::symbols::DwarfFile::open(path, fd).release();
+}
+
+int prototype(void* file, std::uint64_t address, ebl_prototype* prototype) {
+  return static_cast<ebl::symbols::DwarfFile*>(file)->prototype(address, prototype);
+}
+
+void close_file(void* file) {
+  delete static_cast<ebl::symbols::DwarfFile*>(file);
+}
+
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const ebl_symbolizer_api*
@@ -161,6 +175,9 @@ ebl_symbolizer() {
                                          .open = open_process,
                                          .refresh = refresh,
                                          .find = find,
-                                         .close = close_process};
+                                         .close = close_process,
+                                         .open_file = open_file,
+                                         .prototype = prototype,
+                                         .close_file = close_file};
   return &api;
 }

@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,9 +12,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <optional>
+#include <span>
 
 #include "base/permissions.h"
 #include "base/unique_fd.h"
+#include "symbols/elf_file.h"
 #include "symbols/perf_map.h"
 #include "symbols/symbolizer_abi.h"
 
@@ -158,23 +161,82 @@ class UserSymbols::Process {
   std::unordered_map<std::uint64_t, UserSymbol> known_, known_lines_;
 };
 
+class UserSymbols::File {
+ public:
+  static Result<std::unique_ptr<File>> open(const ebl_symbolizer_api& api,
+                                            const std::string& path) {
+    Result<ElfFile> symbols = ElfFile::open(path);
+    if (!symbols) return symbols.take_error();
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    auto file = std::make_unique<File>(api, path, std::move(*symbols));
+    file->handle_ = fd ? api.open_file(path.c_str(), fd.get()) : nullptr;
+    if (!file->handle_)
+      return failed(Code::io, fmt::format("cannot read {}: {}", path, errno_text(errno)));
+    return file;
+  }
+  File(const ebl_symbolizer_api& api, std::string path, ElfFile symbols)
+      : api_(api), path_(std::move(path)), symbols_(std::move(symbols)) {}
+  File(const File&) = delete;
+  ~File() {
+    if (handle_) api_.close_file(handle_);
+  }
+
+  const std::string& path() const { return path_; }
+
+  Result<UserPrototype> prototype(const std::string& function) {
+    for (const char* mark : {".constprop.", ".isra.", ".part.", ".cold"})
+      if (function.find(mark) != std::string::npos)
+        return failed(Code::not_supported,
+                      fmt::format("{} is not called as its source says: the compiler has "
+                                  "changed it for some calls",
+                                  function));
+    const Result<std::uint64_t> address = symbols_.address_of(function);
+    if (!address) return address.error();
+    ebl_prototype found = {};
+    const int known = api_.prototype(handle_, *address, &found);
+    if (known != 1)
+      return failed(Code::not_found,
+                    known < 0 ? fmt::format("{} has no debug information", path_)
+                              : fmt::format("{} has no debug information about {}", path_,
+                                            function),
+                    "without it the arguments are arg0, arg1 …");
+    UserPrototype prototype{.parameters = {}, .result = found.result};
+    for (const ebl_parameter& each : std::span(found.parameters, found.count))
+      prototype.parameters.push_back(
+          {.name = each.name, .type = each.type, .place = each.place});
+    return prototype;
+  }
+
+ private:
+  const ebl_symbolizer_api& api_;
+  std::string path_;
+  ElfFile symbols_;
+  void* handle_ = nullptr;
+};
+
 UserSymbols::UserSymbols(std::string library) : path_(std::move(library)) {}
 UserSymbols::UserSymbols(UserSymbols&&) noexcept = default;
 UserSymbols& UserSymbols::operator=(UserSymbols&&) noexcept = default;
 UserSymbols::~UserSymbols() = default;
 
-Result<UserSymbols::Process*> UserSymbols::process(int pid) {
+Result<const UserSymbols::Library*> UserSymbols::library() {
   if (!library_) {
     Result<std::unique_ptr<Library>> library = Library::open(path_);
     if (!library) return library.take_error();
     library_ = std::move(*library);
   }
+  return library_.get();
+}
+
+Result<UserSymbols::Process*> UserSymbols::process(int pid) {
+  const Result<const Library*> library = this->library();
+  if (!library) return library.error();
   const auto known = processes_.find(pid);
   if (known != processes_.end()) {
     if (!known->second->stale()) return known->second.get();
     processes_.erase(known);
   }
-  Result<std::unique_ptr<Process>> process = Process::open(library_->api(), pid);
+  Result<std::unique_ptr<Process>> process = Process::open((*library)->api(), pid);
   if (!process) return process.take_error();
   if (processes_.size() >= most_processes) processes_.clear();
   return processes_.emplace(pid, std::move(*process)).first->second.get();
@@ -184,6 +246,23 @@ Result<UserSymbol> UserSymbols::resolve(int pid, std::uint64_t address, bool lin
   const Result<Process*> found = process(pid);
   if (!found) return found.error();
   return (*found)->resolve(address, lines);
+}
+
+Result<UserSymbols::File*> UserSymbols::file(const std::string& path) {
+  if (file_ && file_->path() == path) return file_.get();
+  const Result<const Library*> library = this->library();
+  if (!library) return library.error();
+  Result<std::unique_ptr<File>> opened = File::open((*library)->api(), path);
+  if (!opened) return opened.take_error();
+  file_ = std::move(*opened);
+  return file_.get();
+}
+
+Result<UserPrototype> UserSymbols::prototype(const std::string& path,
+                                             const std::string& function) {
+  const Result<File*> found = file(path);
+  if (!found) return found.error();
+  return (*found)->prototype(function);
 }
 
 void UserSymbols::forget(int pid) {

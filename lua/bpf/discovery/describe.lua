@@ -1,6 +1,7 @@
 -- The arguments of probes, by kind: what `args->`, a prototype or a USDT argument is.
 local host = require "bpf.host"
 local errors = require "bpf.errors"
+local user_prototype = require "bpf.quick.user_prototype"
 
 local M = {}
 
@@ -104,6 +105,11 @@ local function of_usdt(glob)
   end
 end
 
+--- Functions of programs, where their debug information is at hand.
+local function of_binary()
+  return function(name) return from_prototype(user_prototype.of(name), true) end
+end
+
 local functions = prototypes("function", nil, true)
 local events = prototypes("tracepoint")
 
@@ -114,6 +120,7 @@ local KINDS = {
   ksyscall = of_syscall, kretsyscall = of_syscall, syscall = of_syscall,
   lsm = prototypes("function", "bpf_lsm_", true),
   iter = prototypes("function", "bpf_iter_"), usdt = of_usdt,
+  uprobe = of_binary, uretprobe = of_binary, ["uprobe.session"] = of_binary,
 }
 
 --- What describes the probes of a kind whose names match a glob.

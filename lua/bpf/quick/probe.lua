@@ -4,6 +4,7 @@ local host = require "bpf.host"
 local errors = require "bpf.errors"
 local nearest = require "bpf.nearest"
 local probes = require "bpf.probes"
+local user_prototype = require "bpf.quick.user_prototype"
 
 local M = {}
 
@@ -59,14 +60,16 @@ local function merged(...)
   return all
 end
 
---- A struct whose members are the parameters, and the C that fills it.
+--- A struct whose members are the parameters, and the C that fills it. Without those that
+--- have no place, for which `source` gives nil.
 local function typed_arguments(prototype, source)
   local members, values = {}, {}
   for i, part in ipairs(prototype) do
-    local place = source(i)
-    if not place then break end
-    members[i] = ("\t%s %s;\n"):format(part.type, part.name)
-    values[i] = (".%s = (%s)%s"):format(part.name, part.type, place)
+    local place = source(i, part)
+    if place then
+      members[#members + 1] = ("\t%s %s;\n"):format(part.type, part.name)
+      values[#values + 1] = (".%s = (%s)%s"):format(part.name, part.type, place)
+    end
   end
   return table.concat(members), table.concat(values, ", ")
 end
@@ -74,9 +77,8 @@ end
 local function word(i) return ("((const u64 *)ctx)[%d]"):format(i - 1) end
 local function register(i) return i <= 5 and ("PT_REGS_PARM%d(ctx)"):format(i) or nil end
 
---- `args` of functions and BTF tracepoints, from their prototype.
-local function from_prototype(probe, what, name, source)
-  local prototype, err = host.prototype(what, name)
+--- `args` of what has a prototype.
+local function use_prototype(probe, prototype, err, source)
   if not prototype then
     probe.no_args = err
     return
@@ -86,6 +88,38 @@ local function from_prototype(probe, what, name, source)
   local words = {}
   for i, part in ipairs(prototype) do words[i] = part.type .. part.name end
   probe.shape = table.concat(words, ",")
+end
+
+--- `args` of functions and BTF tracepoints, from BTF.
+local function from_prototype(probe, what, name, source)
+  local prototype, err = host.prototype(what, name)
+  use_prototype(probe, prototype, err, source)
+end
+
+--- Only the low byte of a _Bool is given.
+local function as(type_, value)
+  return type_ == "_Bool" and "(unsigned char)" .. value or value
+end
+
+local function argument(_, part)
+  if part.place < 0 then return nil end
+  return as(part.type, ("quick_argument(ctx, %d)"):format(part.place))
+end
+
+--- `args` of a program's function, from its debug information.
+local function from_debug_information(probe, rest)
+  local prototype, err = user_prototype.of(rest)
+  use_prototype(probe, prototype, err, argument)
+end
+
+--- `retval` as the debug information has it, else 64 bits with a sign.
+local function typed_result(probe, rest)
+  local prototype = user_prototype.of(rest)
+  local type_ = prototype and prototype.result or ""
+  if type_ == "" or type_ == "void" then return end
+  probe.shape = type_
+  probe.own = { retval = { type_ .. " retval",
+                           ("(%s)%s"):format(type_, as(type_, "PT_REGS_RC(ctx)")) } }
 end
 
 ---@class bpf.quick.Kind
@@ -166,10 +200,12 @@ local KINDS = {
   uprobe = {
     context = "struct pt_regs", section = plain "uprobe", cookies = true,
     builtins = merged(PARAMETERS, FUNCTION, REGISTERS), together = OF_BINARY,
+    prepare = from_debug_information, prepared_for = { args = true },
   },
   uretprobe = {
     context = "struct pt_regs", section = plain "uretprobe", cookies = true,
     builtins = merged(RETURNED, REGISTERS), together = OF_BINARY,
+    prepare = typed_result, prepared_for = { retval = true },
   },
   usdt = {
     context = "struct pt_regs", section = plain "usdt", cookies = false,
@@ -379,7 +415,8 @@ function M.groups(all, names, from)
   for i, probe in ipairs(all) do
     probe.number = (from or 0) + i
     local shape = not probe.cookies and i
-                  or probe.kind .. (names.args and (probe.args or probe.shape) or "")
+                  or probe.kind .. ((names.args or names.retval)
+                                    and (probe.args or probe.shape) or "")
     if not by_shape[shape] then
       by_shape[shape] = {}
       groups[#groups + 1] = by_shape[shape]

@@ -77,6 +77,41 @@ TEST(UserSymbols, finds_code_that_is_made_later) {
   ::munmap(code, 4096);
 }
 
+constexpr const char* mangled_target = "_ZN3ebl7symbols5named6targetEi";
+
+TEST(UserSymbols, knows_what_a_function_is_called_with) {
+  UserSymbols symbols(EBL_SYMBOLIZER_SO);
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  for (int i = 0; i < 2; i++) {  // the file is opened once
+    const Result<UserPrototype> found = symbols.prototype(program, mangled_target);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->result, "int");
+    ASSERT_EQ(found->parameters.size(), 1u);
+    EXPECT_EQ(found->parameters[0].name, "value");
+    EXPECT_EQ(found->parameters[0].type, "int");
+    EXPECT_EQ(found->parameters[0].place, 0);
+  }
+  const Result<UserPrototype> absent = symbols.prototype(program, "no_such_function");
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, Code::not_found);
+  const Result<UserPrototype> copy = symbols.prototype(program, "target.constprop.0");
+  ASSERT_FALSE(copy);
+  EXPECT_EQ(copy.error().code, Code::not_supported);
+}
+
+TEST(UserSymbols, says_what_has_no_debug_information) {
+  UserSymbols symbols(EBL_SYMBOLIZER_SO);
+  const std::string path = fmt::format("/tmp/ebl_user_test.{}", ::getpid());
+  std::ofstream(path) << "#!/bin/sh\n";
+  const Result<UserPrototype> script = symbols.prototype(path, "main");
+  std::filesystem::remove(path);
+  ASSERT_FALSE(script);
+  EXPECT_EQ(script.error().code, Code::invalid);
+  const Result<UserPrototype> gone = symbols.prototype(path, "main");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Code::not_found);
+}
+
 /// A child that waits for a byte, then ends or turns into another program.
 struct Child {
   int go[2];
