@@ -6,9 +6,9 @@
 --   cpudist -O -p 181  how long one process sleeps and waits
 --
 -- A stay is counted when it ends; those that began before the tool are not counted.
-local bpf = require "bpf"
 local cli = require "bpf.cli"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "cpudist",
@@ -32,9 +32,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
     #include <ebl/counts.h>
+    #include <ebl/target.h>
     #include <ebl/tasks.h>
 
     #define TASK_DEAD 0x80
@@ -42,7 +43,6 @@ local obj = bpf.load {
     HASH(starts, u64, u64, 65536);   /* by thread */
     HASH(counts, struct hist_key, u64, 65536);
 
-    const volatile u32 target_pid = 0;
     const volatile u64 unit_ns = 1000;
     const volatile bool off_cpu = false, with_idle = false;
     const volatile bool by_process = false, by_thread = false;
@@ -51,7 +51,7 @@ local obj = bpf.load {
     {
       if (!task->pid)
         return with_idle && !target_pid;
-      return !target_pid || target_pid == task->tgid;
+      return is_target(task->tgid);
     }
 
     /* Each CPU has an idle task, all with the same number. */
@@ -97,11 +97,11 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, unit_ns = args.milliseconds and 1000000 or 1000,
+    unit_ns = args.milliseconds and 1000000 or 1000,
     off_cpu = args.offcpu or false, with_idle = args.include_idle or false,
     by_process = args.pids or false, by_thread = args.tids or false,
   },
-}
+})
 
 obj:attach()
 report.run(args, args.offcpu and "Tracing off-CPU time" or "Tracing on-CPU time",

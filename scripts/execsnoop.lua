@@ -10,6 +10,7 @@
 -- first, in the place of the name that the caller gave. "..." follows what is not shown.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "execsnoop",
@@ -38,8 +39,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     #define ARGS_SIZE 4096  /* bytes of arguments that are kept */
     #define ARGS_MOST 128   /* arguments of a failed exec that are read */
 
@@ -72,6 +75,8 @@ local obj = bpf.load {
       struct task_struct *task = (void *)bpf_get_current_task();
       struct event *e;
 
+      if (!is_target(bpf_get_current_pid_tgid() >> 32))
+        return NULL;
       if (target_uid != -1 && uid != target_uid)
         return NULL;
       ppid = BPF_CORE_READ(task, real_parent, tgid);
@@ -203,7 +208,7 @@ local obj = bpf.load {
     }
   ]],
   constants = { target_uid = args.uid or 0xffffffff, target_ppid = args.ppid or 0 },
-}
+})
 
 local columns = {}
 if args.time then columns[#columns + 1] = { name = "TIME", width = 8 } end

@@ -10,6 +10,7 @@
 local bit = require "bit"
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "exitsnoop",
@@ -29,8 +30,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     #define SIGNAL_GROUP_EXIT 4   /* of signal_struct.flags */
 
     struct event {
@@ -49,7 +52,6 @@ local obj = bpf.load {
     /* Two last threads that end side by side both see that none is left. */
     LRU_HASH(ended, struct process, u8, 1024);
 
-    const volatile u32 target_pid = 0;
     const volatile bool only_failed = false, per_thread = false;
 
     SEC("tp_btf/sched_process_exit")
@@ -60,7 +62,7 @@ local obj = bpf.load {
       struct process process = { shown->start_time, e.pid };
       u8 yes = 1;
 
-      if (target_pid && target_pid != e.pid)
+      if (!is_target(e.pid))
         return 0;
       e.status = shown->exit_code;
       if (!per_thread) {
@@ -82,10 +84,10 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, only_failed = args.failed or false,
+    only_failed = args.failed or false,
     per_thread = args.per_thread or false,
   },
-}
+})
 
 local rows = bpf.table(cli.columns(args, {
   { name = "PCOMM", width = 16 },

@@ -8,11 +8,11 @@
 --
 -- The time is from entry to return, sleep included. Calls that were under way when it
 -- began are not counted, nor those that never return.
-local bpf = require "bpf"
 local cli = require "bpf.cli"
 local loop = require "bpf.loop"
 local output = require "bpf.output"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 local pattern = require "functions.pattern"
 
 local MOST_LEVELS = 100
@@ -56,9 +56,10 @@ if set.kind ~= "kprobe" and set.kind ~= "uprobe" then
                  "FUNCTION of the kernel, or LIB:FUNCTION")
 end
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
     #include <ebl/counts.h>
+    #include <ebl/target.h>
 
     struct call {
       u64 function;   /* its number */
@@ -81,7 +82,6 @@ local obj = bpf.load {
     HASH(counts, struct hist_key, u64, 65536);
     ARRAY(sums, struct sum, 1);
 
-    const volatile u32 target_pid = 0;
     const volatile u64 unit_ns = 1;
     const volatile bool many = false, by_function = false;
     const struct calls no_calls = {};
@@ -121,7 +121,7 @@ local obj = bpf.load {
       struct calls *calls;
       struct call *call;
 
-      if (target_pid && target_pid != bpf_get_current_pid_tgid() >> 32)
+      if (!is_target(bpf_get_current_pid_tgid() >> 32))
         return 0;
       calls = bpf_map_lookup_elem(&threads, &key);
       if (!calls) {
@@ -196,12 +196,11 @@ local obj = bpf.load {
     SEC("uretprobe") int leave_uprobe(struct pt_regs *ctx) { return leave(ctx); }
   ]],
   constants = {
-    target_pid = args.pid or 0,
     unit_ns = args.milliseconds and 1000000 or args.microseconds and 1000 or 1,
     many = #set.names > 1, by_function = args["function"] or false,
   },
   cflags = { "-DLEVELS=" .. args.level },
-}
+})
 
 local unit = args.milliseconds and "msecs" or args.microseconds and "usecs" or "nsecs"
 local unit_ns = obj.variables.unit_ns
@@ -209,10 +208,12 @@ local unit_ns = obj.variables.unit_ns
 local numbers = {}
 for number, name in ipairs(set.names) do numbers[name] = number end
 
+local one_process = not scope.is_command(args.pid) and args.pid or nil
+
 local function attach(program, kind)
   local spec = kind .. set.prefix:sub(#set.kind + 1) .. table.concat(set.names, ",")
   return program:attach(spec, { cookie = #set.names > 1 and numbers or nil,
-                                pid = set.kind == "uprobe" and args.pid or nil })
+                                pid = set.kind == "uprobe" and one_process or nil })
 end
 
 -- Returns first: one whose entry was not seen finds no start.

@@ -10,6 +10,7 @@
 -- are not shown. TPID is what the caller gave: negative for a group, 0 for its own one.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "killsnoop",
@@ -32,8 +33,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     enum call { CALL_kill, CALL_tkill, CALL_tgkill };
 
     struct event {
@@ -47,7 +50,6 @@ local obj = bpf.load {
     RINGBUF(events, struct event, 256 * 1024);
     HASH(calls, u32, struct event, 10240);   /* under way, by thread */
 
-    const volatile u32 target_pid = 0;
     const volatile bool only_failed = false, to_one = false;
     const volatile s32 target_tpid = 0, target_signal = -1;
 
@@ -57,7 +59,7 @@ local obj = bpf.load {
       u32 tid = id;
       struct event e = { .pid = id >> 32, .tpid = tpid, .signal = signal, .call = call };
 
-      if (target_pid && target_pid != e.pid)
+      if (!is_target(e.pid))
         return 0;
       if (to_one && target_tpid != tpid)
         return 0;
@@ -101,11 +103,11 @@ local obj = bpf.load {
     CALL(tgkill, 1, 2)
   ]],
   constants = {
-    target_pid = args.pid or 0, only_failed = args.failed or false,
+    only_failed = args.failed or false,
     to_one = args.tpid ~= nil, target_tpid = args.tpid or 0,
     target_signal = args.signal or -1,
   },
-}
+})
 
 local rows = bpf.table {
   { name = "TIME", width = 9 },

@@ -9,6 +9,7 @@
 -- kernel has had it in memory, which at the start of the call it need not be.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "opensnoop",
@@ -34,8 +35,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     struct call {
       const char *path;
       int flags;
@@ -53,7 +56,7 @@ local obj = bpf.load {
     PERCPU_ARRAY(scratch, struct event, 1);
     HASH(calls, u32, struct call, 10240);
 
-    const volatile u32 target_pid = 0, target_tid = 0, target_uid = -1;
+    const volatile u32 target_tid = 0, target_uid = -1;
     const volatile bool only_failed = false;
 
     static int enter(const char *path, int flags)
@@ -62,7 +65,7 @@ local obj = bpf.load {
       u32 tid = id;
       struct call call = { .path = path, .flags = flags };
 
-      if (target_pid && target_pid != id >> 32)
+      if (!is_target(id >> 32))
         return 0;
       if (target_tid && target_tid != tid)
         return 0;
@@ -132,10 +135,10 @@ local obj = bpf.load {
     int exit_openat2(struct trace_event_raw_sys_exit *ctx) { return leave(ctx->ret); }
   ]],
   constants = {
-    target_pid = args.pid or 0, target_tid = args.tid or 0,
+    target_tid = args.tid or 0,
     target_uid = args.uid or 0xffffffff, only_failed = args.failed or false,
   },
-}
+})
 
 local columns = {}
 if args.time then columns[#columns + 1] = { name = "TIME", width = 8 } end

@@ -14,6 +14,7 @@ local cli = require "bpf.cli"
 local flame_graph = require "bpf.emit.flame_graph"
 local frames = require "bpf.frames"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "profile",
@@ -47,8 +48,14 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+-- -c is looked at with all that it starts, by is_target().
+local pids = args.pid
+if pids and scope.is_command(pids[1]) then pids = nil end
+
+local obj = scope.load({}, {
   source = [[
+    #include <ebl/target.h>
+
     #define MOST 127   /* frames of a stack: kernel.perf_event_max_stack */
     #define MOST_BYTES (MOST * sizeof(u64))
 
@@ -75,7 +82,7 @@ local obj = bpf.load {
       struct sample *s = bpf_map_lookup_elem(&scratch, &zero);
       long kernel = 0, user = 0;
 
-      if (!s || (!tid && !with_idle))
+      if (!s || (!tid && !with_idle) || !is_target(pid))
         return 0;
       if (some_threads && !bpf_map_lookup_elem(&threads, &tid))
         return 0;
@@ -101,13 +108,13 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    some_threads = args.tid ~= nil, some_processes = args.pid ~= nil,
+    some_threads = args.tid ~= nil, some_processes = pids ~= nil,
     with_idle = args.include_idle or false,
     with_kernel = not args.user_stacks_only, with_user = not args.kernel_stacks_only,
   },
-}
+})
 for _, tid in ipairs(args.tid or {}) do obj.maps.threads[tid] = 1 end
-for _, pid in ipairs(args.pid or {}) do obj.maps.processes[pid] = 1 end
+for _, pid in ipairs(pids or {}) do obj.maps.processes[pid] = 1 end
 
 --- The names of the frames from `first` to `last`, innermost first.
 local function names_of(sample, first, last, pid)

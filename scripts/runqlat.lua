@@ -7,9 +7,9 @@
 --   runqlat -p 181     one process
 --
 -- A task waits from its wake-up, or from when it had to leave a CPU, until it runs.
-local bpf = require "bpf"
 local cli = require "bpf.cli"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 
 local args = cli.parse {
   name = "runqlat",
@@ -31,15 +31,15 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
     #include <ebl/counts.h>
+    #include <ebl/target.h>
     #include <ebl/tasks.h>
 
     HASH(starts, u32, u64, 65536);                /* by thread */
     HASH(counts, struct hist_key, u64, 65536);
 
-    const volatile u32 target_pid = 0;
     const volatile u64 unit_ns = 1000;
     const volatile bool by_process = false, by_thread = false;
 
@@ -48,7 +48,7 @@ local obj = bpf.load {
       u32 tid = BPF_CORE_READ(task, pid);
       u64 now = bpf_ktime_get_ns();
 
-      if (!tid || (target_pid && target_pid != BPF_CORE_READ(task, tgid)))
+      if (!tid || !is_target(BPF_CORE_READ(task, tgid)))
         return;
       bpf_map_update_elem(&starts, &tid, &now, BPF_ANY);
     }
@@ -86,10 +86,10 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, unit_ns = args.milliseconds and 1000000 or 1000,
+    unit_ns = args.milliseconds and 1000000 or 1000,
     by_process = args.pids or false, by_thread = args.tids or false,
   },
-}
+})
 
 obj:attach()
 report.run(args, "Tracing run queue latency", report.histograms(obj.maps.counts, {

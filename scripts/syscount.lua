@@ -11,6 +11,7 @@
 local bpf = require "bpf"
 local cli = require "bpf.cli"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 
 local function syscall(text)
   return bpf.syscall_number(text) or tonumber(text)
@@ -54,9 +55,10 @@ if args.list then
   return
 end
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
     #include <ebl/counts.h>
+    #include <ebl/target.h>
 
     struct sum {
       u64 count;
@@ -67,7 +69,7 @@ local obj = bpf.load {
     LRU_HASH(starts, u32, u64, 10240);   /* by thread: not every call returns */
     HASH(sums, u32, struct sum, 10240);  /* by number of the call, or by process */
 
-    const volatile u32 target_pid = 0, target_tid = 0, target_ppid = 0;
+    const volatile u32 target_tid = 0, target_ppid = 0;
     const volatile s64 target_call = -1;
     const volatile s32 target_error = 0;
     const volatile bool only_failed = false, with_time = false, by_process = false;
@@ -79,7 +81,7 @@ local obj = bpf.load {
 
       if (call < 0 || (target_call >= 0 && call != target_call))
         return false;
-      if (target_pid && target_pid != id >> 32)
+      if (!is_target(id >> 32))
         return false;
       if (target_tid && target_tid != (u32)id)
         return false;
@@ -144,12 +146,12 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, target_tid = args.tid or 0, target_ppid = args.ppid or 0,
+    target_tid = args.tid or 0, target_ppid = args.ppid or 0,
     target_call = args.syscall or -1, target_error = args.errno or 0,
     only_failed = args.failures or false, with_time = args.latency or false,
     by_process = args.process or false,
   },
-}
+})
 
 local function columns()
   return {

@@ -9,6 +9,7 @@
 -- accepts is not seen.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 local tcp = require "tcp.options"
 
 local args = cli.parse {
@@ -29,8 +30,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     #include "tcp/connection.h"
 
     struct event {
@@ -42,7 +45,6 @@ local obj = bpf.load {
     RINGBUF(events, struct event, 256 * 1024);
     HASH(ports, u16, u8, 1024);
 
-    const volatile u32 target_pid = 0;
     const volatile u16 only_family = 0;
     const volatile bool only_ports = false;
 
@@ -51,7 +53,7 @@ local obj = bpf.load {
       struct event e = { .ts = bpf_ktime_get_ns() };
 
       e.owner = current_owner();
-      if (target_pid && target_pid != e.owner.pid)
+      if (!is_target(e.owner.pid))
         return;
       e.at = connection_of(sk);
       if (only_ports && !bpf_map_lookup_elem(&ports, &e.at.lport))
@@ -62,10 +64,10 @@ local obj = bpf.load {
     ON_ACCEPT(accepted, only_family)
   ]],
   constants = {
-    target_pid = args.pid or 0, only_family = tcp.family(args),
+    only_family = tcp.family(args),
     only_ports = args.port ~= nil,
   },
-}
+})
 tcp.fill(obj.maps.ports, args.port)
 
 local rows = bpf.table(cli.columns(args, {

@@ -10,6 +10,7 @@
 local bpf = require "bpf"
 local cli = require "bpf.cli"
 local report = require "bpf.report"
+local scope = require "bpf.scope"
 local tcp = require "tcp.options"
 
 local args = cli.parse {
@@ -35,8 +36,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     #include "tcp/connection.h"
 
     struct event {
@@ -50,7 +53,7 @@ local obj = bpf.load {
     HASH(opening, u64, struct event, 10240);   /* with -L, by socket */
     HASH(counts, struct connection, u64, 10240);
 
-    const volatile u32 target_pid = 0, target_uid = -1;
+    const volatile u32 target_uid = -1;
     const volatile u16 only_family = 0;
     const volatile bool only_ports = false, with_lport = false, counted = false;
 
@@ -60,7 +63,7 @@ local obj = bpf.load {
       u64 key = (u64)sk;
 
       e.owner = current_owner();
-      if (target_pid && target_pid != e.owner.pid)
+      if (!is_target(e.owner.pid))
         return;
       if (target_uid != -1 && target_uid != e.owner.uid)
         return;
@@ -102,11 +105,11 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, target_uid = args.uid or 0xffffffff,
+    target_uid = args.uid or 0xffffffff,
     only_family = tcp.family(args), only_ports = args.port ~= nil,
     with_lport = args.lport or false, counted = args.count or false,
   },
-}
+})
 tcp.fill(obj.maps.ports, args.port)
 
 if args.count then

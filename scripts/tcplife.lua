@@ -12,6 +12,7 @@
 -- the beginning and the end of a connection as a byte each.
 local bpf = require "bpf"
 local cli = require "bpf.cli"
+local scope = require "bpf.scope"
 local tcp = require "tcp.options"
 
 local args = cli.parse {
@@ -35,8 +36,10 @@ local args = cli.parse {
   },
 }
 
-local obj = bpf.load {
+local obj = scope.load(args, {
   source = [[
+    #include <ebl/target.h>
+
     #include "tcp/connection.h"
 
     struct event {
@@ -52,7 +55,6 @@ local obj = bpf.load {
     HASH(local_ports, u16, u8, 1024);
     HASH(remote_ports, u16, u8, 1024);
 
-    const volatile u32 target_pid = 0;
     const volatile u16 only_family = 0;
     const volatile bool only_local = false, only_remote = false;
 
@@ -81,7 +83,7 @@ local obj = bpf.load {
 
       if (owner)
         e.owner = *owner;
-      if (target_pid && target_pid != e.owner.pid)
+      if (!is_target(e.owner.pid))
         return;
       e.at = connection_of(sk);
       if (only_local && !bpf_map_lookup_elem(&local_ports, &e.at.lport))
@@ -120,10 +122,10 @@ local obj = bpf.load {
     }
   ]],
   constants = {
-    target_pid = args.pid or 0, only_family = tcp.family(args),
+    only_family = tcp.family(args),
     only_local = args.localport ~= nil, only_remote = args.remoteport ~= nil,
   },
-}
+})
 tcp.fill(obj.maps.local_ports, args.localport)
 tcp.fill(obj.maps.remote_ports, args.remoteport)
 

@@ -26,7 +26,7 @@ end
 ---@param command string
 function M.start(command)
   child = errors.check(host.start_child(command, loop.settings.output_before or 1))
-  loop.settings.pid = child:pid()
+  loop.settings.pid, loop.settings.command_pid = child:pid(), child:pid()
   loop.before_run = release
 end
 

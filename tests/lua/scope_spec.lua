@@ -4,6 +4,8 @@ local support = require "support"
 local COUNT = "count(\"tracepoint:syscalls:sys_enter_getppid\", \"pid\")"
 local ACTOR = arg[0]:match("^(.*)/[^/]*$") .. "/actor.lua"
 
+local MANY = support.program:match("^(.*)/") .. "/many_functions"
+
 local function temporary()
   local path = os.tmpname()
   os.remove(path)
@@ -42,6 +44,33 @@ describe("-c", function()
     expect.equal(select(2, result.out:gsub("{", "")), 1)
   end)
 
+  it("counts what all do that the command starts, orphans too", function()
+    local going = temporary()
+    io.open(going, "w"):close()
+    local noise = io.popen(("while [ -e %s ]; do %s >/dev/null; done")
+                           :format(going, caller(50)))
+    local orphan = temporary()
+    local command = ("%s >/dev/null; (%s %s getppid 199 %s >/dev/null &); "
+      .. "until [ -e %s.done ]; do sleep 0.02; done")
+      :format(caller(100), support.program, ACTOR, orphan, orphan)
+    for edit, sum in pairs { [""] = 300, [":edit { filter = 'pid > 0' }"] = 300,
+                             [":edit { filter = 'pid == 0' }"] = 0 } do
+      local chunk = 'count("tracepoint:syscalls:sys_enter_getppid", "comm, pid")' .. edit
+      local result = support.run(("--json -c %s -e %s")
+        :format(support.quote(command), support.quote(chunk)))
+      expect.equal({ result.code, result.err }, { 0, "" })
+      local counted, processes = 0, 0
+      for count in result.out:gmatch('{"count":(%d+),"comm":"ebpf%-lua","pid":%d+}') do
+        counted, processes = counted + count, processes + 1
+      end
+      expect.equal({ counted, processes }, { sum, sum > 0 and 2 or 0 })
+      os.remove(orphan .. ".done")
+    end
+    os.remove(going)
+    noise:close()
+    os.remove(gate .. ".done")
+  end)
+
   it("ends with the command's exit code", function()
     expect.equal(support.run("-c 'sh -c \"exit 7\"' -e ''").code, 7)
     expect.equal(support.run("-c 'exec kill -9 $$' -e ''").code, 137)
@@ -61,6 +90,29 @@ describe("-c", function()
     expect.truthy(result.err:find("cannot run '/no/such/command': ENOENT", 1, true),
                   result.err)
     expect.equal(support.run("-c true -p 1 -e ''").code, 2)
+  end)
+
+  it("scopes tools, with what the command starts", function()
+    local file = temporary()
+    local words = ("-c 'sh -c \"cat %s; bash -c :\"; true' --csv"):format(file)
+    local out = support.run("opensnoop " .. words).out
+    expect.truthy(out:find("\n%d+,cat,[^\n]*" .. file:gsub("%p", "%%%0") .. "\n"), out)
+    expect.truthy(out:find("\n%d+,bash,"), out)
+    out = support.run("execsnoop " .. words).out
+    expect.equal(select(2, out:gsub("\n", "")), 5) -- sh runs the command, and is one
+    for _, name in ipairs { "sh", "cat", "bash" } do
+      expect.truthy(out:find("\n" .. name .. ","), out)
+    end
+    out = support.run(words .. " syscount -P --syscall execve").out
+    expect.truthy(out:find(",cat,1\n") and out:find(",bash,1\n"), out)
+    for _, tool in ipairs { "exitsnoop", "killsnoop", "runqlat -P", "cpudist -P",
+                            "tcpconnect", "tcpaccept", "tcplife", "profile -f" } do
+      local result = support.run(("-c 'sh -c :; true' %s"):format(tool))
+      expect.equal({ tool, result.code }, { tool, 0 })
+    end
+    out = support.run(("funccount -c 'sh -c \"%s 3; true\"' --csv %s:many_0007"):format(
+      MANY, MANY)).out
+    expect.equal(out:match("func,count.*"), "func,count\nmany_0007,3\n")
   end)
 
   it("scopes tools, before or after their name", function()

@@ -168,14 +168,14 @@ function M.with_comparisons(text)
   return text
 end
 
---- A filter and the process that all is restricted to, as one expression; nil: neither.
+--- A filter and the processes that all is restricted to, as one expression; nil: neither.
 ---@param text string|false|nil
----@param pid integer?
+---@param scope string? C expression
 ---@return string?
-function M.filter(text, pid)
+function M.filter(text, scope)
   local parts = {}
   if text then parts[1] = "(" .. M.with_comparisons(text) .. ")" end
-  if pid then parts[#parts + 1] = ("pid == %d"):format(pid) end
+  if scope then parts[#parts + 1] = scope end
   return parts[1] and table.concat(parts, " && ") or nil
 end
 

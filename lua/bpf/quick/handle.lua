@@ -69,7 +69,7 @@ end
 ---@return bpf.quick.Handle
 function M.start(request)
   local self = setmetatable({ request = request, title = request.title }, Handle)
-  self.object = compile(request)
+  self.object = compile(request, request.maps)
   local groups = number_groups(request)
   local ok, err = pcall(function()
     for number, group in ipairs(groups) do point(self, self.object, number, group) end

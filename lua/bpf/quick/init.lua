@@ -12,6 +12,7 @@ local loop = require "bpf.loop"
 local options_of = require "bpf.options"
 local pairing = require "bpf.quick.pairing"
 local probe = require "bpf.quick.probe"
+local scope = require "bpf.scope"
 local show = require "bpf.quick.show"
 local text = require "bpf.quick.text"
 
@@ -43,13 +44,16 @@ end
 --- Starts a probe of one verb over `specs`.
 local function start(verb, specs, columns, given, more)
   expect_text(given.filter, verb, "filter", true)
-  local scope = given.pid or loop.settings.pid
+  local pid = given.pid or loop.settings.pid
+  local follow = scope.is_command(pid)
+  local scoped = follow and "started_by_command(pid)" or pid and "pid == " .. pid or nil
   local request = {
-    verb = verb, columns = columns, scope = scope,
-    filter = expression.filter(given.filter, scope),
+    verb = verb, columns = columns, scope = scoped, follow = follow,
+    filter = expression.filter(given.filter, scoped),
     title = ("%s(%s)"):format(more.name or verb, describe(specs)),
     defines = { QUICK_ENTRIES = ENTRIES, QUICK_RING_BYTES = RING_BYTES },
-    pid = given.pid or loop.settings.attach_pid,
+    pid = not follow and (given.pid or loop.settings.attach_pid) or nil,
+    maps = scope.maps(pid),
   }
   for name, value in pairs(more) do
     if name == "defines" then

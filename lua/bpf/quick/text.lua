@@ -18,6 +18,9 @@ local M = {}
 ---@field value string? the expression of hist() and lhist()
 ---@field defines table<string, string|integer> QUICK_…
 ---@field slot boolean whether the key ends with a slot
+---@field scope string? the processes that it looks at, as a C expression
+---@field follow boolean whether these are the command of -c and what it starts
+---@field maps table<string, bpf.Map>? other objects' maps
 
 local STRUCT = { trace = "quick_row" }
 local TEMPLATE = { trace = "quick_trace", count = "quick_count", hist = "quick_hist",
@@ -132,6 +135,7 @@ function M.of(request)
   local first = request.groups[1][1]
   local lines = { "#include <ebl/quick.h>\n" }
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
+  if request.follow then put("#include <ebl/scope.h>\n") end
   for _, key in ipairs(sorted_keys(request.defines)) do
     put("#define %s %s\n", key, request.defines[key])
   end
