@@ -75,10 +75,11 @@ describe("typed uprobe", function()
   it("shows them in listings", function()
     local result = support.run(("-l -v 'uprobe:%s:mi*'"):format(TYPED))
     local out = result.out:gsub(TYPED:gsub("%p", "%%%0"), "P")
-    expect.equal(out, "uprobe:P:minus_five\n"
-      .. "    int number\n    returns char\nuprobe:P:mixed\n    double real\n"
-      .. "    int first\n    float other\n    unsigned char color\n    int level\n    struct big\n"
-      .. "    int last\n    returns void\n")
+    expect.equal(out, table.concat({
+      "uprobe:P:minus_five", "    int number", "    returns char", "uprobe:P:mixed",
+      "    double real", "    int first", "    float other", "    unsigned char color",
+      "    int level", "    struct big", "    int last", "    returns void", "",
+    }, "\n"))
   end)
 
   it("says where there is no debug information", function()
