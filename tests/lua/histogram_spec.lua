@@ -77,6 +77,19 @@ describe("log2 histogram", function()
     expect.equal(to:text(), "comm,min,max,count\nbash,0,1,2\nbash,2,3,4\nsh,0,1,1\n")
   end)
 
+  it("has labels in JSON and CSV, and goes on with a CSV", function()
+    local options = { labels = { { "comm", "sh" }, { "pid", 7 } } }
+    local o, to = out "json"
+    o:log2_hist({ [2] = 5 }, options)
+    expect.equal(to:text(),
+      '{"comm":"sh","data":[{"count":5,"max":3,"min":2}],"pid":7,"type":"hist"}\n')
+    o, to = out "csv"
+    o:log2_hist({ [2] = 5 }, options)
+    o:log2_hist({ [3] = 1 }, { labels = { { "comm", "a,b" }, { "pid", 8 } },
+                               continues = true })
+    expect.equal(to:text(), 'comm,pid,min,max,count\nsh,7,2,3,5\n"a,b",8,4,7,1\n')
+  end)
+
   it("takes slot 0 as slot 1, adds up CPUs, and may be empty", function()
     local o, to = out "csv"
     local per_cpu = { sum = function() return 3 end }

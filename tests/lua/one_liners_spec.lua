@@ -38,14 +38,23 @@ local CHECKS = {
     work = "cat /proc/version" },
   ["The same of a kernel function, in steps of 200 bytes"] = { '"count":[1-9]',
     work = "cat /proc/version" },
-  ["How long reads take, by program"] = { '"count":[1-9]', work = "cat /proc/version" },
-  ["How long a kernel function takes"] = { '"count":[1-9]', work = "cat /proc/version" },
+  ["How long reads take, by program"] = { '"comm":"cat","data":%[.-"count":[1-9]',
+    work = "cat /proc/version" },
+  ["How long a kernel function takes, by program"] = {
+    '"comm":"cat","data":%[.-"count":[1-9]',
+    work = "cat /proc/version" },
+  ["How much each program reads at a time"] = { '"comm":"cat","data":%[.-"count":[1-9]',
+    work = "cat /proc/version" },
   ["What the scheduler does in five seconds"] = {
     '{"count":[1-9]%d*,"probe":"tracepoint:sched:sched_switch"}', work = "sleep 0.1" },
   ["Where the kernel spends its time"] = { '{"count":[1-9]%d*,"kstack":%["',
     work = "dd if=/dev/zero of=/dev/null bs=1M count=20000" },
+  ["Where a program spends its time"] = { '"ustack":%["%a',
+    work = "dd if=/dev/zero of=/dev/null bs=1 count=1000000" },
   ["Why tasks leave the CPU"] = { '"kstack":%[".-schedule', work = "sleep 0.1" },
   ["How large block requests are"] = { '"count":[1-9]', beside = WRITES },
+  ["Who makes block requests, of what size"] = { '"comm":"dd","bytes":8192}',
+    beside = WRITES },
   ["A field deep in the kernel's structs: names of opened files"] = {
     '{"name":"version"}', work = "cat /proc/version" },
   ["Which programs are started, with their arguments"] = {
@@ -53,6 +62,8 @@ local CHECKS = {
   ["Which system calls fail, with what error"] = { '"comm":"cat","errno":2}',
     work = "cat /no/such/file" },
   ["Who faults pages in"] = { '{"count":[1-9]%d*,"comm":"true"}', work = "/bin/true" },
+  ["Who misses the CPU's cache"] = { '{"count":[1-9]%d*,"comm":"dd","pid":%d+}',
+    work = "dd if=/dev/zero of=/dev/null bs=64M count=50" },
   ["How much memory a program asks for at a time"] = {
     '"count":[1-9]', work = "bash -c :" },
   ["Who opens TCP connections, to where"] = {
@@ -60,28 +71,39 @@ local CHECKS = {
     work = 'bash -c "exec 3<>/dev/tcp/127.0.0.1/1"' },
   ["Who ends, and whose child it was"] = { '{"comm":"true","parent":[1-9]%d*}',
     work = "/bin/true" },
+  ["How many system calls there are, every second"] = {
+    '{"count":[1-9]%d*,"probe":"tracepoint:raw_syscalls:sys_enter"}',
+    work = "exec bash -c 'while ((SECONDS < 4)); do echo x >/dev/null; done'" },
   ["The busiest programs, every second"] = { '{"count":[1-9]%d*,"comm":"bash"}',
     work = "exec bash -c 'while ((SECONDS < 4)); do echo x >/dev/null; done'" },
 }
 
---- A file on a disk, where requests reach the block layer; nil without one.
-local function file_on_disk()
+--- Where writes reach the block layer: a file on a disk, or a disk that is made of a
+--- file; and the command that removes it. nil without either.
+local function disk()
   local path = "/var/tmp/ebpf_lua_one_liner." .. support.pid
   local works = support.sh((WRITES):format(path) .. "; df --output=source " .. path)
-  return works.out:find("/dev/") and works.err:find("bytes") and path or nil
+  if works.out:find("/dev/") and works.err:find("bytes") then
+    return path, "rm -f " .. path
+  end
+  local made = support.sh(("truncate -s 1M %s; losetup -f --show %s"):format(path, path))
+  local name = made.out:match("/dev/%S+")
+  local remove = ("losetup -d %s; rm -f %s"):format(name or "none", path)
+  if name then return name, remove end
+  support.sh(remove)
 end
 
 local function run(command, check)
   local program = support.quote(support.program)
   if check.beside then
-    local path = file_on_disk()
+    local path, remove = disk()
     if not path then skip("there is no block device") end
     local work = check.beside:format(path)
     local result = support.sh(([[
       %s --json -d %d %s & tracer=$!
       while kill -0 $tracer 2>/dev/null; do %s 2>/dev/null; sleep 0.1; done
-      wait $tracer; code=$?; rm -f %s; exit $code]])
-      :format(program, 2 * support.patience, command, work, path))
+      wait $tracer; code=$?; %s; exit $code]])
+      :format(program, 2 * support.patience, command, work, remove))
     return result
   end
   local work = check.work and "-c " .. support.quote(check.work) or ""

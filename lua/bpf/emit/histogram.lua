@@ -11,6 +11,9 @@ local M = {}
 ---@field unit string? header of the value column, "value" if not given
 ---@field section string? what the sections are, for their titles: "comm"
 ---@field section_format? fun(section: any): string
+---@field labels {[1]: string, [2]: any}[]? names and values that the histogram goes by,
+--- in JSON and CSV; without sections
+---@field continues boolean? rows of the CSV that an earlier call began: no header
 ---@field strip_leading_zero boolean? leave out empty rows at the start
 ---@field low number? linear only: value of slot 0
 ---@field step number? linear only: width of a slot
@@ -75,20 +78,29 @@ local function as_text(histograms, layout_of, options)
   return table.concat(out)
 end
 
+--- The fields of a CSV line: those of labels or the section, then the others.
+local function fields(before, ...)
+  local all = { unpack(before) }
+  for place = 1, select("#", ...) do all[#all + 1] = (select(place, ...)) end
+  return csv.line(all, #all)
+end
+
 local function as_csv(histograms, options)
-  local lines = { csv.line { options.section or "section", "min", "max", "count" } }
-  local sectioned = histograms[1] and histograms[1].section ~= nil
-  if not sectioned then
-    lines[1] = csv.line { "min", "max", "count" }
+  local names, values = {}, {}
+  for place, label in ipairs(options.labels or {}) do
+    names[place], values[place] = label[1], text.format(label[2])
   end
+  local sectioned = histograms[1] and histograms[1].section ~= nil
+  if sectioned then names = { options.section or "section" } end
+  local lines = {}
+  if not options.continues then lines[1] = fields(names, "min", "max", "count") end
   for _, histogram in ipairs(histograms) do
+    if sectioned then values = { histogram.section } end
     for _, b in ipairs(buckets.trimmed(histogram.buckets)) do
-      lines[#lines + 1] = sectioned
-        and csv.line({ histogram.section, b.min, b.max, b.count }, 4)
-        or csv.line { b.min, b.max, b.count }
+      lines[#lines + 1] = fields(values, b.min, b.max, b.count)
     end
   end
-  return table.concat(lines, "\n") .. "\n"
+  return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""
 end
 
 --- One record a section: {type="hist", unit=, SECTION=, data=[{min, max, count}]}.
@@ -98,6 +110,7 @@ local function as_records(histograms, options)
     local record = {
       type = "hist", unit = options.unit, data = buckets.trimmed(histogram.buckets),
     }
+    for _, label in ipairs(options.labels or {}) do record[label[1]] = label[2] end
     if histogram.section ~= nil then
       record[options.section or "section"] = histogram.section
     end

@@ -13,6 +13,7 @@ local M = {}
 --- it is stored and shown
 ---@field argument string? what str(), buf(), join(), ntop() are given
 ---@field size integer? bytes of a string, bytes or join column
+---@field hidden boolean? shown in JSON and CSV only
 ---@field user boolean? a stack of the process, not of the kernel
 
 local STRING_SIZE, JOIN_SIZE, MOST_SIZE = 64, 192, 256

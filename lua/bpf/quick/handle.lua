@@ -1,6 +1,7 @@
 -- A running quick probe: what trace(), count(), hist()… return.
 local errors = require "bpf.errors"
 local host = require "bpf.host"
+local loop = require "bpf.loop"
 local object = require "bpf.object"
 local output = require "bpf.output"
 local expression = require "bpf.quick.expression"
@@ -17,6 +18,9 @@ local M = {}
 ---@field object bpf.Object?
 local Handle = {}
 Handle.__index = Handle
+
+-- How often the names of new user stacks are looked up.
+local LOOK_UP_SECONDS = 0.25
 
 ---@type bpf.quick.Handle[] those that run, in the order of their start
 M.running = {}
@@ -83,6 +87,12 @@ function M.start(request)
     self.object:close()
     error(err, 0)
   end
+  if request.pid_field and request.verb ~= "trace" then
+    local known = {}
+    self.looker = loop.every(LOOK_UP_SECONDS, function()
+      show.look_up_stacks(self, known)
+    end)
+  end
   M.running[#M.running + 1] = self
   return self
 end
@@ -91,6 +101,7 @@ end
 function Handle:stop()
   if not self.object then return end
   if self.request.verb ~= "trace" then self.last = show.data(self) end
+  if self.looker then self.looker:stop() end
   self.object:close()
   self.object = nil
   for place, known in ipairs(M.running) do

@@ -41,6 +41,30 @@ local function checked(verb, given, more)
   return given
 end
 
+local function place_of_pid(columns)
+  for place, column in ipairs(columns) do
+    if column.text == "pid" then return place end
+  end
+  return nil
+end
+
+--- The field with the process of user stacks, which is made where there are such; nil
+--- without.
+local function pid_field(columns)
+  for _, column in ipairs(columns) do
+    if column.form == "stack" and column.user then
+      local place = place_of_pid(columns)
+      if not place then
+        place = #columns + 1
+        columns[place] = expression.column("pid")
+        columns[place].hidden = true
+      end
+      return "c" .. place
+    end
+  end
+  return nil
+end
+
 --- Starts a probe of one verb over `specs`.
 local function start(verb, specs, columns, given, more)
   expect_text(given.filter, verb, "filter", true)
@@ -53,7 +77,7 @@ local function start(verb, specs, columns, given, more)
     title = ("%s(%s)"):format(more.name or verb, describe(specs)),
     defines = { QUICK_ENTRIES = ENTRIES, QUICK_RING_BYTES = RING_BYTES },
     pid = not follow and (given.pid or loop.settings.attach_pid) or nil,
-    maps = scope.maps(pid),
+    maps = scope.maps(pid), pid_field = pid_field(columns),
   }
   for name, value in pairs(more) do
     if name == "defines" then
@@ -179,12 +203,10 @@ function M.stacks(specs, options)
   if kernel == nil then kernel = not given.user end
   if kernel then columns[#columns + 1] = expression.column("kstack") end
   if given.user then
-    columns[#columns + 1] = expression.column("pid")
+    if not place_of_pid(columns) then columns[#columns + 1] = expression.column("pid") end
     columns[#columns + 1] = expression.column("ustack")
   end
-  return start("count", specs, columns, given,
-               { name = "stacks",
-                 pid_column = given.user and "c" .. #columns - 1 or nil })
+  return start("count", specs, columns, given, { name = "stacks" })
 end
 
 --- Samples stacks on every CPU.

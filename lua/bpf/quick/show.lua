@@ -17,6 +17,23 @@ local function frames(self, id, user, pid)
   return list
 end
 
+--- Looks up the names of user stacks that have come since the last call: a process that
+--- has ended by the time they are shown has none any more.
+---@param self bpf.quick.Handle
+---@param known table<string, boolean> those of the calls before
+function M.look_up_stacks(self, known)
+  for key in self.object.maps.quick_counts:pairs() do
+    for place, column in ipairs(self.request.columns) do
+      if column.form == "stack" and column.user then
+        local id, pid = key["c" .. place], key[self.request.pid_field]
+        local name = pid .. " " .. id
+        if not known[name] then frames(self, id, true, pid) end
+        known[name] = true
+      end
+    end
+  end
+end
+
 local function hex(bytes)
   return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
 end
@@ -35,7 +52,7 @@ local function value_of(self, column, view, place)
   if form == "function" then return look_up.ksym(value, true) or pointer_text(value) end
   if form == "probe" then return self:probe_name(value) end
   if form == "stack" then
-    return frames(self, value, column.user, self.pid_column and view[self.pid_column])
+    return frames(self, value, column.user, column.user and view[self.request.pid_field])
   end
   if form == "value" then
     local type_ = decode.type_of(view).fields[place].type
@@ -61,7 +78,7 @@ local function columns_of(self, before, after)
     local width = column.form == "string" and math.min(column.size, 24)
                   or column.name == "comm" and 16 or nil
     declared[#declared + 1] = { name = column.name, key = column.name, width = width,
-                                hidden = column.form == "stack" or nil }
+                                hidden = column.form == "stack" or column.hidden }
   end
   for _, column in ipairs(after or {}) do declared[#declared + 1] = column end
   return declared
@@ -146,23 +163,6 @@ function M.data(self)
   return list[1] and list[1].slots or {}
 end
 
-local function print_histogram(self, slots, title)
-  local request = self.request
-  if title and output.is_text() then output.api.print(title) end
-  local shown, below = {}, nil
-  for slot, count in pairs(slots) do
-    if not request.step and slot == 0 then below = count else shown[slot] = count end
-  end
-  if below then output.api.print(("negative: %s"):format(tostring(below))) end
-  if next(shown) == nil then return end
-  if request.step then
-    output.api.print_linear_hist(shown, { unit = request.unit, low = request.low,
-                                          step = request.step })
-  else
-    output.api.print_log2_hist(shown, { unit = request.unit })
-  end
-end
-
 local function title_of(self, key)
   local parts = {}
   for i, column in ipairs(self.request.columns) do
@@ -171,6 +171,32 @@ local function title_of(self, key)
                                   and table.concat(value, ";") or tostring(value))
   end
   return "\n" .. table.concat(parts, ", ")
+end
+
+--- `key`: what it is a histogram of, where there are several; `continues`: it is not the
+--- first of them.
+local function print_histogram(self, slots, key, continues)
+  local request = self.request
+  if key and output.is_text() then output.api.print(title_of(self, key)) end
+  local labels
+  for place, column in ipairs(key and request.columns or {}) do
+    labels = labels or {}
+    labels[place] = { column.name, key[column.name] }
+  end
+  local shown, below = {}, nil
+  for slot, count in pairs(slots) do
+    if not request.step and slot == 0 then below = count else shown[slot] = count end
+  end
+  if below then output.api.print(("negative: %s"):format(tostring(below))) end
+  if next(shown) == nil then return end
+  if request.step then
+    output.api.print_linear_hist(shown, { unit = request.unit, low = request.low,
+                                          step = request.step, labels = labels,
+                                          continues = continues })
+  else
+    output.api.print_log2_hist(shown, { unit = request.unit, labels = labels,
+                                        continues = continues })
+  end
 end
 
 --- Prints what has been counted so far.
@@ -182,8 +208,8 @@ function M.print(self, most)
   local data = M.data(self)
   if request.slot then
     if #request.columns == 0 then return print_histogram(self, data) end
-    for _, entry in ipairs(data) do
-      print_histogram(self, entry.slots, title_of(self, entry.key))
+    for place, entry in ipairs(data) do
+      print_histogram(self, entry.slots, entry.key, place > 1)
     end
     return
   end

@@ -20,6 +20,7 @@ local M = {}
 ---@field slot boolean whether the key ends with a slot
 ---@field scope string? the processes that it looks at, as a C expression
 ---@field follow boolean whether these are the command of -c and what it starts
+---@field pid_field string? the column with the process of user stacks
 ---@field maps table<string, bpf.Map>? other objects' maps
 
 local STRUCT = { trace = "quick_row" }
