@@ -119,15 +119,20 @@ local function sort_key(row, columns)
   return table.concat(parts, "\0")
 end
 
+--- Keys that look alike (user stacks, in the same functions) are one row.
 local function counts(self)
-  local rows = {}
+  local rows, order, by_order = {}, {}, {}
   for key, count in self.object.maps.quick_counts:pairs() do
     local row = row_of(self, key)
-    row.count = count
-    rows[#rows + 1] = row
+    local name = sort_key(row, self.request.columns)
+    local known = by_order[name]
+    if known then
+      known.count = known.count + count
+    else
+      row.count = count
+      rows[#rows + 1], order[row], by_order[name] = row, name, row
+    end
   end
-  local order = {}
-  for _, row in ipairs(rows) do order[row] = sort_key(row, self.request.columns) end
   table.sort(rows, function(a, b)
     return by_count({ count = a.count, order = order[a] },
                     { count = b.count, order = order[b] })
