@@ -6,7 +6,11 @@
  */
 HASH(quick_counts, struct quick_key, __u64, QUICK_ENTRIES);
 
-#define quick_is_negative(v) ((__typeof__(v))-1 < 1 && (__s64)(v) < 0)
+#define QUICK_POINTER 5 /* what __builtin_classify_type says */
+#define quick_number(v)                                                            \
+	__builtin_choose_expr(__builtin_classify_type(v) == QUICK_POINTER, 0UL, (v))
+#define quick_is_negative(v)                                                       \
+	((__typeof__(quick_number(v)))-1 < 1 && (__s64)(v) < 0)
 
 #ifdef QUICK_STEP
 static __always_inline __s32 quick_slot(__s64 value)
@@ -17,9 +21,9 @@ static __always_inline __s32 quick_slot(__s64 value)
 		return (QUICK_HIGH - QUICK_LOW + QUICK_STEP - 1) / QUICK_STEP;
 	return (__u64)(value - QUICK_LOW) / QUICK_STEP;
 }
-#define quick_slot_of(v) quick_slot(v)
+#define quick_slot_of(v) quick_slot((__s64)(v))
 #else
-#define quick_slot_of(v) (quick_is_negative(v) ? 0 : log2_slot(v))
+#define quick_slot_of(v) (quick_is_negative(v) ? 0 : log2_slot((__u64)(v)))
 #endif
 
 #define QUICK_ACTION()                                                             \

@@ -72,6 +72,13 @@ describe("typed uprobe", function()
     expect_rows('trace("uretprobe:TYPED:is_even", "retval")', '{"retval":true}')
   end)
 
+  it("takes pointers as numbers in histograms, without a word", function()
+    local result = support.run(("--json -c '%s /none 2' -e 'hist(\"%s\", \"retval\")'")
+      :format(TYPED, "uretprobe:" .. TYPED .. ":text_result"))
+    expect.equal({ result.code, result.err }, { 0, "" })
+    expect.truthy(result.out:find('"count":2,', 1, true), result.out)
+  end)
+
   it("shows them in listings", function()
     local result = support.run(("-l -v 'uprobe:%s:mi*'"):format(TYPED))
     local out = result.out:gsub(TYPED:gsub("%p", "%%%0"), "P")
