@@ -86,11 +86,11 @@ local function disk()
   if works.out:find("/dev/") and works.err:find("bytes") then
     return path, "rm -f " .. path
   end
-  local made = support.sh(("truncate -s 1M %s; losetup -f --show %s"):format(path, path))
+  local file = os.tmpname()
+  local made = support.sh(("truncate -s 1M %s; losetup -f --show %s"):format(file, file))
   local name = made.out:match("/dev/%S+")
-  local remove = ("losetup -d %s; rm -f %s"):format(name or "none", path)
-  if name then return name, remove end
-  support.sh(remove)
+  if name then return name, ("losetup -d %s; rm -f %s %s"):format(name, file, path) end
+  support.sh(("rm -f %s %s"):format(file, path))
 end
 
 local function run(command, check)
