@@ -46,8 +46,9 @@ end
 local function wait_for(s, wanted)
   local text
   local function is_there()
-    text = s:text():gsub("> *\n*$", "")
-    return shape(text) == shape(wanted)
+    local before_prompt, count = s:text():gsub("\n> ?\n*$", "\n")
+    text = before_prompt
+    return count == 1 and shape(text) == shape(wanted)
   end
   if not support.eventually(is_there) then
     error(("the screen shows\n%s\nand README.md says\n%s"):format(text, wanted), 2)

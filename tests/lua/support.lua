@@ -85,12 +85,13 @@ end
 --- for 20 patient seconds.
 ---@param fn fun(): any
 function M.eventually(fn)
-  for _ = 1, 1000 * M.patience do
+  local ends = os.time() + 20 * M.patience
+  repeat
     local value = fn()
     if value then return value end
     M.sleep(0.02)
-  end
-  return false
+  until os.time() > ends
+  return fn()
 end
 
 return M
