@@ -35,6 +35,23 @@ local function say(text)
   io.stderr:write(text, "\n")
 end
 
+--- A name like the one that a script calls and nobody has defined. Where quick probes are
+--- typed, theirs are known too.
+local function near_global(message)
+  local wanted = message:match("attempt to %a+ global '([%w_]+)' %(a nil value%)")
+  if not wanted then return nil end
+  local names = nearest.keys(_G)
+  if loop.settings.code or loop.settings.interactive then
+    for name in pairs(quick) do names[#names + 1] = name end
+    for _, name in ipairs { "bpf", "help", "running", "quit" } do
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  local found = nearest.find(wanted, names)
+  return found and ("did you mean '%s'?"):format(found)
+end
+
 --- Prints an uncaught error as the user should see it. `verbose` adds the whole texts.
 local function report(err, verbose)
   if not errors.is(err) then
@@ -49,7 +66,8 @@ local function report(err, verbose)
     say("ebpf-lua: " .. tostring(err))
   end
   if err.notes then say((err.notes:gsub("%s+$", ""))) end
-  if err.hint and err.hint ~= "" then say("  hint: " .. err.hint) end
+  local hint = err.hint or err.stage == "script" and near_global(tostring(err))
+  if hint and hint ~= "" then say("  hint: " .. hint) end
   if err.code == "verifier" and not verbose then
     local _, lines = err.detail:gsub("[^\n]+", "")
     say(("  (the verifier's log has %d lines: -v shows them)"):format(lines))

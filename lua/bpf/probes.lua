@@ -174,9 +174,29 @@ local function expect_text(spec)
                 :format(type(spec)))
 end
 
+-- What bpftrace calls otherwise.
+local OF_BPFTRACE = {
+  kfunc = "fentry", kretfunc = "fexit", rawtracepoint = "raw_tracepoint",
+  profile = "perf:cpu-clock:99hz", software = "perf", hardware = "perf",
+  watchpoint = "breakpoint", k = "kprobe", kr = "kretprobe", u = "uprobe",
+  ur = "uretprobe", t = "tracepoint", rt = "raw_tracepoint", f = "fentry",
+  fr = "fexit", U = "usdt", p = "perf:cpu-clock:99hz", s = "perf", h = "perf",
+  i = "interval", it = "iter",
+}
+
+--- What an unknown kind may have meant.
+---@param word string
+---@param kinds string[] the known ones
+---@return string
+function M.kind_hint(word, kinds)
+  local ours = OF_BPFTRACE[word]
+  if ours then return ("what bpftrace calls %s is %s here"):format(word, ours) end
+  return nearest.hint(word, kinds, "kinds")
+end
+
 local function unknown_kind(spec, word)
   errors.misuse(("'%s': a pattern needs a kind of probe that is listed"):format(spec),
-                nearest.hint(word, nearest.keys(LISTS), "kinds"))
+                M.kind_hint(word, nearest.keys(LISTS)))
 end
 
 --- What a pattern that matches nothing may have meant.

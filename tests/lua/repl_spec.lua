@@ -1,4 +1,5 @@
 -- The prompt, on a real terminal and on a pipe.
+local kernel_state = require "kernel_state"
 local support = require "support"
 local terminal = require "terminal"
 
@@ -52,6 +53,15 @@ describe("the prompt", function()
     session(function(t)
       t:send("nope()\r")
       t:expect("attempt to call global 'nope'")
+      t:expect("> $")
+      t:send("cuont()\r")
+      t:expect("hint: did you mean 'count'%?")
+      t:expect("> $")
+      t:send('count("kfunc:vfs_read")\r')
+      t:expect("what bpftrace calls kfunc is fentry here")
+      t:expect("> $")
+      t:send('help "latncy"\r')
+      t:expect("hint: did you mean 'latency'%?")
       t:expect("> $")
       t:send("1 +* 2\r")
       t:expect("unexpected symbol near")
@@ -296,10 +306,16 @@ describe("the prompt", function()
 
   it("leaves nothing attached", function()
     session(function(t)
-      t:send('p = count("tracepoint:syscalls:sys_enter_getppid", "pid")\r')
+      t:send([[o = bpf.load{source = 'SEC("tracepoint/sched/sched_process_exec") ]]
+             .. [[int repl_leaves(void *c) { return 0; }'}]] .. "\r")
       t:expect("> $")
+      t:send("o:attach()\r")
+      t:expect("> $")
+      expect.equal(kernel_state.programs("repl_leaves"), 1)
       leave(t)
-      expect.truthy(support.sh("ls /proc/" .. t.pid).code ~= 0, "the process is gone")
+      expect.truthy(support.eventually(function()
+        return kernel_state.programs("repl_leaves") == 0
+      end), "the program is gone")
     end)
   end)
 end)
@@ -315,6 +331,40 @@ describe("without a terminal", function()
   it("says when the input ends in the middle", function()
     local result = support.sh(("echo 'for i=1,2 do' | %s"):format(support.program))
     expect.truthy(result.err:find("middle of a statement", 1, true), result.err)
+  end)
+end)
+
+describe("help", function()
+  local function typed(lines)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(table.concat(lines, "\n"), "\n")
+    file:close()
+    local result = support.sh(("%s -d 0.1 <%s"):format(support.program, path))
+    os.remove(path)
+    return result
+  end
+
+  it("has a text with an example for every quick probe, and the examples work", function()
+    local lines = {}
+    for name, value in pairs(require("bpf.quick")) do
+      local is_verb = type(value) == "function" and name ~= "show_all"
+      if is_verb then lines[#lines + 1] = ("help %q"):format(name) end
+    end
+    expect.truthy(#lines >= 9, "verbs")
+    table.insert(lines, 'help "columns"')
+    table.insert(lines, 'help "p"')
+    local texts = typed(lines)
+    expect.equal(texts.err, "")
+    local examples = {}
+    for example in texts.out:gmatch("\n  > ([^\n]+)") do
+      examples[#examples + 1] = example
+    end
+    expect.equal(#examples, #lines)
+    local result = typed(examples)
+    -- A busy machine may lose stacks, and is told.
+    expect.equal((result.err:gsub("ebpf%-lua: [^\n]*lost[^\n]*\n", "")), "")
+    expect.equal(result.code, 0)
   end)
 end)
 

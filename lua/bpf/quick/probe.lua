@@ -234,7 +234,7 @@ function M.new(spec, names)
   local kind = KINDS[word_]
   if not kind then
     errors.misuse(("'%s' is no probe for a quick probe"):format(spec),
-                  nearest.hint(word_ or spec, nearest.keys(KINDS), "kinds"))
+                  probes.kind_hint(word_ or spec, nearest.keys(KINDS)))
   end
   local probe = { spec = spec, kind = word_, context = kind.context,
                   cookies = kind.cookies, section = kind.section(rest), shape = "" }

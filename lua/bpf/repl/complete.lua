@@ -84,6 +84,7 @@ end
 local function kind_words(word)
   local kinds = probes.kinds()
   for i, kind in ipairs(kinds) do kinds[i] = kind .. ":" end
+  kinds[#kinds + 1], kinds[#kinds + 2] = "interval:1s", "perf:cpu-clock:99hz"
   return starting(kinds, word)
 end
 
