@@ -16,6 +16,7 @@ const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
                                   .debuginfo_path = nullptr};
 
 constexpr int most_pointers = 4;          // char ***
+constexpr int most_children = 65'536;     // a damaged file may lead in circles
 constexpr Dwarf_Word register_bytes = 8;  // of the machines that are known
 constexpr Dwarf_Word most_by_registers = 16;
 
@@ -258,13 +259,14 @@ int DwarfFile::prototype(std::uint64_t address, ebl_prototype* prototype) {
   }
   Dwarf_Die child;
   if (dwarf_child(&function, &child) == 0) {
+    int children = 0;
     do {
       if (dwarf_tag(&child) != DW_TAG_formal_parameter) continue;
       std::optional<Dwarf_Die> type = type_of(&child);
       Value value = type ? value_of(&*type) : Value{};
       const int place = places.next(value.where);
       parameters_.push_back({keep(name_of(&child)), keep(std::move(value.type)), place});
-    } while (dwarf_siblingof(&child, &child) == 0);
+    } while (++children < most_children && dwarf_siblingof(&child, &child) == 0);
   }
   prototype->parameters = parameters_.data();
   prototype->count = parameters_.size();

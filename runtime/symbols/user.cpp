@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <optional>
 #include <span>
+#include <tuple>
 
 #include "base/permissions.h"
 #include "base/unique_fd.h"
@@ -169,6 +170,7 @@ class UserSymbols::File {
     if (!symbols) return symbols.take_error();
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     auto file = std::make_unique<File>(api, path, std::move(*symbols));
+    file->state_ = state_of(path);
     file->handle_ = fd ? api.open_file(path.c_str(), fd.get()) : nullptr;
     if (!file->handle_)
       return failed(Code::io, fmt::format("cannot read {}: {}", path, errno_text(errno)));
@@ -181,7 +183,10 @@ class UserSymbols::File {
     if (handle_) api_.close_file(handle_);
   }
 
-  const std::string& path() const { return path_; }
+  /// Whether it is what the path still leads to: programs are built again.
+  bool is(const std::string& path) const {
+    return path == path_ && state_of(path) == state_;
+  }
 
   Result<UserPrototype> prototype(const std::string& function) {
     for (const char* mark : {".constprop.", ".isra.", ".part.", ".cold"})
@@ -208,8 +213,17 @@ class UserSymbols::File {
   }
 
  private:
+  using State = std::tuple<dev_t, ino_t, time_t, long>;
+
+  static State state_of(const std::string& path) {
+    struct stat status = {};
+    if (::stat(path.c_str(), &status) != 0) return {};
+    return {status.st_dev, status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  }
+
   const ebl_symbolizer_api& api_;
   std::string path_;
+  State state_;
   ElfFile symbols_;
   void* handle_ = nullptr;
 };
@@ -249,7 +263,7 @@ Result<UserSymbol> UserSymbols::resolve(int pid, std::uint64_t address, bool lin
 }
 
 Result<UserSymbols::File*> UserSymbols::file(const std::string& path) {
-  if (file_ && file_->path() == path) return file_.get();
+  if (file_ && file_->is(path)) return file_.get();
   const Result<const Library*> library = this->library();
   if (!library) return library.error();
   Result<std::unique_ptr<File>> opened = File::open((*library)->api(), path);

@@ -102,7 +102,10 @@ TEST(UserSymbols, knows_what_a_function_is_called_with) {
 TEST(UserSymbols, says_what_has_no_debug_information) {
   UserSymbols symbols(EBL_SYMBOLIZER_SO);
   const std::string path = fmt::format("/tmp/ebl_user_test.{}", ::getpid());
-  std::ofstream(path) << "#!/bin/sh\n";
+  std::filesystem::copy_file("/proc/self/exe", path);
+  const Result<UserPrototype> program = symbols.prototype(path, mangled_target);
+  EXPECT_TRUE(program) << program.error().message;
+  std::ofstream(path) << "#!/bin/sh\n";  // no longer that program
   const Result<UserPrototype> script = symbols.prototype(path, "main");
   std::filesystem::remove(path);
   ASSERT_FALSE(script);
