@@ -89,6 +89,11 @@ describe("typed uprobe", function()
     }, "\n"))
   end)
 
+  it("shows no result that is in no register", function()
+    expect.equal(support.run(("-l -v uprobe:%s:big_result"):format(TYPED)).out,
+                 ("uprobe:%s:big_result\n    int number\n"):format(TYPED))
+  end)
+
   it("says where there is no debug information", function()
     local path = TYPED:gsub("typed_functions$", "untyped_functions")
     program.chunk_fails(('trace("uprobe:%s:mixed", "args->level")'):format(path), 1,

@@ -55,7 +55,8 @@ local function from_prototype(prototype, with_result)
     arguments[i] = { name = part.name, type = part.type, values = values_of(part.type) }
   end
   if prototype.variadic then arguments[#arguments + 1] = { name = "", type = "..." } end
-  return { arguments = arguments, result = with_result and prototype.result or nil }
+  local result = with_result and prototype.result ~= "" and prototype.result or nil
+  return { arguments = arguments, result = result }
 end
 
 --- All prototypes of a glob at once: reading BTF takes longer than what it is read for.
