@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <optional>
 
 namespace ebl::symbols {
@@ -147,11 +148,21 @@ struct Search {
   bool is_found = false;
 };
 
+/// A function of which parts lie elsewhere has no address of its own, but ranges, one of
+/// which begins where it does.
+bool begins_at(Dwarf_Die* function, Dwarf_Addr address) {
+  Dwarf_Addr entry = 0;
+  if (dwarf_entrypc(function, &entry) == 0) return entry == address;
+  Dwarf_Addr base = 0, start = 0, end = 0;
+  std::ptrdiff_t place = 0;
+  while ((place = dwarf_ranges(function, place, &base, &start, &end)) > 0)
+    if (start == address) return true;
+  return false;
+}
+
 int look_at(Dwarf_Die* function, void* argument) {
   auto* search = static_cast<Search*>(argument);
-  Dwarf_Addr entry = 0;
-  if (dwarf_entrypc(function, &entry) != 0 || entry != search->address)
-    return DWARF_CB_OK;
+  if (!begins_at(function, search->address)) return DWARF_CB_OK;
   search->found = *function;
   search->is_found = true;
   return DWARF_CB_ABORT;

@@ -46,6 +46,10 @@ describe("typed uprobe", function()
     expect_rows('trace("uprobe:TYPED:big_result", "args->number")', '{"number":31}')
   end)
 
+  it("knows functions of which a part lies elsewhere", function()
+    expect_rows('trace("uprobe:TYPED:in_two_parts", "args->number")', '{"number":51}')
+  end)
+
   it("takes methods, and names that are none in C", function()
     expect_rows('trace("uprobe:TYPED:_ZN7Counter3addEiii", "*(long *)args->this as base, '
       .. 'args->arg1, args->arg2, args->arg3")',

@@ -61,6 +61,20 @@ __attribute__((noinline)) bool is_even(unsigned int number) {
   return number % 2 == 0;
 }
 
+__attribute__((noinline, cold)) void seldom() {
+  sum = -1;
+}
+
+// What calls it lies elsewhere, as compilers do it for speed.
+__attribute__((noinline, noclone, optimize("O2", "reorder-blocks-and-partition"))) void
+in_two_parts(int number) {
+  if (number < 0) {
+    seldom();
+    seldom();
+  }
+  sum = sum + number;
+}
+
 }  // extern "C"
 
 struct Counter {
@@ -89,6 +103,7 @@ int main(int count, char** arguments) {
     sum =
         sum + big_result(31).numbers[0] + minus_five(0) + text_result()[0] + is_even(42);
     sum = sum + counter.add(41, 42, 43);
+    in_two_parts(51);
   }
   return 0;
 }
