@@ -11,6 +11,7 @@
 -- -errno. "@N" as an argument is N times x.
 local ffi = require "ffi"
 local bit = require "bit"
+local support = require "support"
 
 ffi.cdef [[
 int getpid(void);
@@ -162,16 +163,39 @@ function acts.icmp(from, to, size)
   say(result(C.sendto(fd, data, size, 0, address(to, 0), length)))
 end
 
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- Waits until the file is gone. A spec that failed before it removed the file would wait
+--- for this process.
+local function wait_for_gate(gate)
+  for _ = 1, 60000 * support.patience do
+    if not exists(gate) then return end
+    C.usleep(1000)
+  end
+  error(gate .. " is still there")
+end
+
 --- getppid COUNT GATE: the calls, once the file GATE is gone; then makes GATE.done.
 function acts.getppid(count, gate)
-  local file = io.open(gate)
-  while file do
-    file:close()
-    C.usleep(1000)
-    file = io.open(gate)
-  end
+  wait_for_gate(gate)
   for _ = 1, tonumber(count) do C.getppid() end
   assert(io.open(gate .. ".done", "w")):close()
+end
+
+--- getppid_until STOP GATE: calls from when the file GATE is gone until the file STOP is
+--- there; then prints how many.
+function acts.getppid_until(stop, gate)
+  wait_for_gate(gate)
+  local count = 0
+  repeat
+    for _ = 1, 1000 do C.getppid() end
+    count = count + 1000
+  until exists(stop)
+  say(count)
 end
 
 --- exit CODE

@@ -172,6 +172,18 @@ function Handle:probe_name(number)
   return "[unknown]"
 end
 
+--- A program that was attached without cookies cannot tell its probes apart later.
+local function check_probes_are_told_apart(request, groups)
+  local _, filter = text.mentioned(request)
+  if not filter.probe then return end
+  for _, group in ipairs(groups) do
+    if group[2] and not group.cookies then
+      errors.misuse("this probe began without a filter or column that says 'probe'",
+                    "stop it and start another")
+    end
+  end
+end
+
 local EDITABLE = { filter = "string" }
 
 --- Puts another filter in the place of the present one, on the same maps: every event is
@@ -193,8 +205,9 @@ function Handle:edit(changes)
   local request = {}
   for name, value in pairs(self.request) do request[name] = value end
   request.filter = expression.filter(changes.filter, request.scope)
-  local edited = compile(request, self.object.maps)
   local groups = number_groups(request)
+  check_probes_are_told_apart(request, groups)
+  local edited = compile(request, self.object.maps)
   for number, group in ipairs(groups) do point(self, edited, number, group) end
   edited:close() -- the kernel keeps the programs that the maps point to
   self.request = request

@@ -65,7 +65,15 @@ local function pid_field(columns)
   return nil
 end
 
---- Starts a probe of one verb over `specs`.
+local function uses_cookies(groups)
+  for _, group in ipairs(groups) do
+    if group.cookies then return true end
+  end
+  return false
+end
+
+--- Starts a probe of one verb over `specs`. Where the kernel takes no cookies, each of
+--- several probes has a program of its own.
 local function start(verb, specs, columns, given, more)
   expect_text(given.filter, verb, "filter", true)
   local pid = given.pid or loop.settings.pid
@@ -93,6 +101,11 @@ local function start(verb, specs, columns, given, more)
   if more.start_probes then
     request.starts = probe.groups(more.start_probes, {}, #all)
   end
+  local ok, result = pcall(handle.start, request)
+  if ok then return result end
+  local without_cookies = errors.is(result) and result.code == "not_supported"
+  if not without_cookies or not uses_cookies(request.groups) then error(result, 0) end
+  request.groups = probe.groups(all, columns_use, 0, true)
   return handle.start(request)
 end
 

@@ -17,6 +17,10 @@ local M = {}
 ---@field declaration string? C text that defines that type
 ---@field cookies boolean whether one program can serve several of them
 
+--- Probes that one program serves. `cookies`: it tells them apart by their cookies.
+---@class bpf.quick.Group: bpf.quick.Probe[]
+---@field cookies boolean
+
 -- C that is the same everywhere. `%s` in a text is another builtin that it needs.
 local COMMON = {
   pid = { "u32 pid", "bpf_get_current_pid_tgid() >> 32" },
@@ -376,8 +380,9 @@ function M.argument_names(probe)
 end
 
 --- What a group is attached to: a spec with its cookie, or for many functions of the
---- kernel or of one binary, one with all of them and a table of their cookies.
----@param group bpf.quick.Probe[]
+--- kernel or of one binary, one with all of them and a table of their cookies. Without
+--- cookies where the program need not tell them apart.
+---@param group bpf.quick.Group
 ---@return {spec: string, cookie: integer|table<string, integer>|nil}[]
 function M.places(group)
   local places, sets, by_prefix = {}, {}, {}
@@ -392,14 +397,14 @@ function M.places(group)
       end
       set.names[#set.names + 1], set.cookies[name] = name, each.number
     else
-      places[#places + 1] = { spec = each.spec, cookie = each.cookies and each.number
+      places[#places + 1] = { spec = each.spec, cookie = group.cookies and each.number
                                                          or nil }
     end
   end
   for _, set in ipairs(sets) do
     local one = not set.names[2] and set.cookies[set.names[1]]
     places[#places + 1] = { spec = set.prefix .. table.concat(set.names, ","),
-                            cookie = one or set.cookies }
+                            cookie = group.cookies and (one or set.cookies) or nil }
   end
   return places
 end
@@ -409,12 +414,13 @@ end
 ---@param all bpf.quick.Probe[]
 ---@param names table<string, boolean>
 ---@param from integer? numbers of the probes come after this one
----@return bpf.quick.Probe[][]
-function M.groups(all, names, from)
+---@param apart boolean? each in a group of its own
+---@return bpf.quick.Group[]
+function M.groups(all, names, from, apart)
   local groups, by_shape = {}, {}
   for i, probe in ipairs(all) do
     probe.number = (from or 0) + i
-    local shape = not probe.cookies and i
+    local shape = (apart or not probe.cookies) and i
                   or probe.kind .. ((names.args or names.retval)
                                     and (probe.args or probe.shape) or "")
     if not by_shape[shape] then
@@ -422,6 +428,9 @@ function M.groups(all, names, from)
       groups[#groups + 1] = by_shape[shape]
     end
     table.insert(by_shape[shape], probe)
+  end
+  for _, group in ipairs(groups) do
+    group.cookies = names.probe ~= nil and #group > 1
   end
   return groups
 end

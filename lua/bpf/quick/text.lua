@@ -11,8 +11,8 @@ local M = {}
 ---@class bpf.quick.Request
 ---@field verb string
 ---@field title string what diagnostics call the text
----@field groups bpf.quick.Probe[][]
----@field starts bpf.quick.Probe[][]? of latency(): the entries
+---@field groups bpf.quick.Group[]
+---@field starts bpf.quick.Group[]? of latency(): the entries
 ---@field columns bpf.quick.Column[]
 ---@field filter string?
 ---@field value string? the expression of hist() and lhist()
@@ -111,7 +111,7 @@ local function program(number, group, request, columns, filter, action)
   local first, done, lines = group[1], {}, {}
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
   put("#undef QUICK_PROBE\n#define QUICK_PROBE(ctx) %s\n",
-      first.cookies and "bpf_get_attach_cookie(ctx)" or first.number)
+      group.cookies and "bpf_get_attach_cookie(ctx)" or first.number)
   -- Its pointers are followed by helpers: args->dentry->d_name.name.
   put('SEC("%s") __attribute__((annotate("ebl-context:%s")))\nint quick_%d(%s *ctx)\n{\n',
       first.section, (first.context:gsub("^struct ", "")), number, first.context)
