@@ -141,15 +141,11 @@ end
 
 --- Takes every entry out: returns an iterator over what was taken.
 function Table:items_lookup_and_delete_batch()
-  local taken = {}
-  for _, key in ipairs(self:key_list()) do
-    local leaf = self.map:lookup_and_delete(key)
-    if leaf ~= nil then taken[#taken + 1] = { key, leaf } end
-  end
+  local keys, leaves = self.map:lookup_and_delete_all()
   local place = 0
   return function()
     place = place + 1
-    if taken[place] then return taken[place][1], taken[place][2] end
+    return keys[place], leaves[place]
   end
 end
 

@@ -181,7 +181,7 @@ function Map:pairs()
   local keys, values = ready(self).keys, self.values
   if not keys then type_error(self, "keys to iterate") end
   local most = self.entry.max_entries
-  local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size, most)
+  local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size, most, 0)
   cursor = ffi.gc(cursor, C.ebl_cursor_close)
   local key_at, value_at, own_key, own_value
   local key_size, value_size = keys.size, values.size
@@ -239,7 +239,8 @@ local function record_type(self, type_name)
 end
 
 map_batch.add_to(Map, { ready = ready, type_error = type_error, failed = failed,
-                        flags = FLAGS })
+                        flags = FLAGS,
+                        keeps_entries = function(self) return ARRAYS[self.type] end })
 
 --- Whether a bloom filter may have the value: false is certain, true is not.
 ---@param value any

@@ -1,4 +1,5 @@
--- Map:update_all and Map:delete_all: many elements in one system call.
+-- Map:update_all, Map:delete_all and Map:lookup_and_delete_all: many elements in one
+-- system call.
 local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local errors = require "bpf.errors"
@@ -26,11 +27,11 @@ end
 
 --- Gives the class its methods.
 ---@param Map table
----@param tools {ready: function, type_error: function, failed: function, flags: table} of
----map.lua
+---@param tools {ready: function, type_error: function, failed: function, flags: table,
+---keeps_entries: function} of map.lua
 function M.add_to(Map, tools)
   local ready, type_error, failed = tools.ready, tools.type_error, tools.failed
-  local flags_of = tools.flags
+  local flags_of, keeps_entries = tools.flags, tools.keeps_entries
 
   --- Sets many values in one system call, where the kernel can. Returns how many, or nil,
   --- the error and how many were set before it.
@@ -73,6 +74,30 @@ function M.add_to(Map, tools)
                                           self.keys.size, #keys, done)
     if result == 0 then return done[0] end
     return nil, failed(self, "delete", -result)
+  end
+
+  --- Takes every entry out. What is updated between its look-up and its deletion is lost
+  --- only where the kernel has no batches of the kind and cannot take one in one step.
+  ---@return any[] keys
+  ---@return any[] values as many
+  function Map:lookup_and_delete_all()
+    local keys, values = ready(self).keys, self.values
+    if not keys then type_error(self, "keys") end
+    if keeps_entries(self) then type_error(self, "entries that can be deleted") end
+    local cursor = C.ebl_cursor_open(self.map_fd, keys.size, values.size,
+                                     self.entry.max_entries, 1)
+    cursor = ffi.gc(cursor, C.ebl_cursor_close)
+    local taken_keys, taken_values = {}, {}
+    while true do
+      local count = C.ebl_cursor_next(cursor)
+      if count < 0 then error(failed(self, "look-up and delete", -count), 0) end
+      if count == 0 then return taken_keys, taken_values end
+      local key_at, value_at = C.ebl_cursor_keys(cursor), C.ebl_cursor_values(cursor)
+      for place = 0, count - 1 do
+        taken_keys[#taken_keys + 1] = keys.own(key_at + place * keys.size)
+        taken_values[#taken_values + 1] = values.own(value_at + place * values.size)
+      end
+    end
   end
 end
 

@@ -165,8 +165,10 @@ int ebl_possible_cpus(void) {
 }
 
 ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,
-                            uint32_t entries) {
-  auto* cursor = new (std::nothrow) MapCursor(fd, key_size, value_size, entries);
+                            uint32_t entries, int take) {
+  using Entries = MapCursor::Entries;
+  auto* cursor = new (std::nothrow) MapCursor(fd, key_size, value_size, entries,
+                                              take ? Entries::are_taken : Entries::stay);
   return reinterpret_cast<ebl_cursor*>(cursor);
 }
 int ebl_cursor_next(ebl_cursor* cursor) {

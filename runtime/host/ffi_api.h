@@ -57,7 +57,7 @@ void ebl_user_ring_close(ebl_user_ring* ring);
 int ebl_possible_cpus(void);
 
 ebl_cursor* ebl_cursor_open(int fd, uint32_t key_size, uint32_t value_size,
-                            uint32_t entries);
+                            uint32_t entries, int take);
 int ebl_cursor_next(ebl_cursor* cursor);
 const uint8_t* ebl_cursor_keys(const ebl_cursor* cursor);
 const uint8_t* ebl_cursor_values(const ebl_cursor* cursor);

@@ -93,7 +93,7 @@ int map_delete_batch(int fd, const void* keys, std::uint32_t key_size,
 }
 
 MapCursor::MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
-                     std::uint32_t max_entries)
+                     std::uint32_t max_entries, Entries entries)
     : fd_(fd),
       key_size_(key_size),
       value_size_(value_size),
@@ -102,7 +102,8 @@ MapCursor::MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
       keys_(std::size_t{capacity_} * key_size),
       values_(std::size_t{capacity_} * value_size),
       token_(std::max(key_size, 8u)),
-      upcoming_(key_size) {}
+      upcoming_(key_size),
+      take_(entries == Entries::are_taken) {}
 
 int MapCursor::next() noexcept {
   if (finished_) return 0;
@@ -111,10 +112,9 @@ int MapCursor::next() noexcept {
 
 int MapCursor::next_batch() noexcept {
   std::uint32_t count = capacity_;
-  std::vector<std::byte>& out = token_;
-  const int result =
-      bpf_map_lookup_batch(fd_, started_ ? token_.data() : nullptr, out.data(),
-                           keys_.data(), values_.data(), &count, nullptr);
+  const auto read = take_ ? bpf_map_lookup_and_delete_batch : bpf_map_lookup_batch;
+  const int result = read(fd_, started_ ? token_.data() : nullptr, token_.data(),
+                          keys_.data(), values_.data(), &count, nullptr);
   if (result == 0) {
     started_ = true;
     return count ? static_cast<int>(count) : next_batch();
@@ -149,12 +149,25 @@ int MapCursor::next_single() noexcept {
     // The key after this one is asked for first: once this one is deleted, the kernel
     // would begin again.
     if (bpf_map_get_next_key(fd_, key, upcoming_.data()) != 0) finished_ = true;
-    if (bpf_map_lookup_elem(fd_, key,
-                            values_.data() + std::size_t(count) * value_size_) == 0)
+    const int result =
+        read_single(key, values_.data() + std::size_t(count) * value_size_);
+    if (result == 0)
       count++;
+    else if (take_ && result != -ENOENT) {
+      finished_ = true;
+      return result;
+    }
   }
   if (budget_ == 0) finished_ = true;
   return count || finished_ ? count : next_single();
+}
+
+int MapCursor::read_single(const std::byte* key, std::byte* value) noexcept {
+  if (!take_) return bpf_map_lookup_elem(fd_, key, value);
+  const int taken = bpf_map_lookup_and_delete_elem(fd_, key, value);
+  if (!lacks_batches(taken)) return taken;
+  const int result = bpf_map_lookup_elem(fd_, key, value);
+  return result == 0 ? bpf_map_delete_elem(fd_, key) : result;
 }
 
 Result<MapInfo> map_info(int fd) {

@@ -34,10 +34,14 @@ int map_delete_batch(int fd, const void* keys, std::uint32_t key_size,
 /// not come.
 class MapCursor {
  public:
+  /// What happens to the entries that next() gives. Where the kernel cannot take one in
+  /// one step, it is read and then deleted.
+  enum class Entries { stay, are_taken };
+
   /// `value_size` is that of one read-out: for per-CPU kinds, the CPUs' values rounded up
   /// to eight bytes each.
   MapCursor(int fd, std::uint32_t key_size, std::uint32_t value_size,
-            std::uint32_t max_entries);
+            std::uint32_t max_entries, Entries entries = Entries::stay);
 
   /// Fills keys() and values() with the next entries and returns how many; 0 at the end.
   int next() noexcept;
@@ -47,6 +51,7 @@ class MapCursor {
  private:
   int next_batch() noexcept;
   int next_single() noexcept;
+  int read_single(const std::byte* key, std::byte* value) noexcept;
 
   int fd_;
   std::uint32_t key_size_;
@@ -60,6 +65,7 @@ class MapCursor {
   bool started_ = false;
   bool finished_ = false;
   bool single_ = false;
+  bool take_ = false;
 };
 
 /// What the kernel knows about a map.

@@ -238,6 +238,43 @@ describe("batches", function()
     local done, err, before = map:update_all({ 8, 9 }, { LOOPBACK, 4000000 })
     expect.equal({ done, before }, { nil, 1 })
     expect.truthy(err, "an interface that is not there")
+    local keys, values = map:lookup_and_delete_all()
+    table.sort(keys)
+    expect.equal({ keys, values }, { { 6, 8 }, { LOOPBACK, LOOPBACK } })
+    expect.equal(map:count(), 0)
+  end)
+
+  for _, type in ipairs { "hash", "lru_hash", "percpu_hash", "lpm_trie" } do
+    it("take every entry out: " .. type, function()
+      local is_trie = type == "lpm_trie"
+      local map = bpf.create_map { type = type, value = "u64", entries = 500,
+        flags = is_trie and 1 or nil, -- BPF_F_NO_PREALLOC
+        key = is_trie and "struct { u32 prefixlen; u8 address[4]; }" or "u32" }
+      local function key(i)
+        return is_trie and ("10.0.%d.%d/32"):format(i / 256, i % 256) or i
+      end
+      local keys, values = {}, {}
+      for i = 1, 300 do keys[i], values[i] = key(i), i * 7 end
+      expect.equal(map:update_all(keys, values), 300)
+      local taken_keys, taken = map:lookup_and_delete_all()
+      expect.equal({ #taken_keys, #taken, map:count() }, { 300, 300, 0 })
+      local sum = 0
+      for _, value in ipairs(taken) do
+        if type == "percpu_hash" then value = value[1] end
+        sum = sum + tonumber(value)
+      end
+      expect.equal(sum, 7 * 300 * 301 / 2)
+      expect.equal(map:update_all(taken_keys, taken), 300)
+      expect.equal(tonumber((type == "percpu_hash" and map:lookup(key(9))[1])
+                            or map:lookup(key(9))), 63)
+      expect.equal({ #(map:lookup_and_delete_all()), map:count() }, { 300, 0 })
+      expect.equal({ map:lookup_and_delete_all() }, { {}, {} })
+    end)
+  end
+
+  it("take nothing out of an array", function()
+    local map = bpf.create_map { type = "array", key = "u32", value = "u32", entries = 2 }
+    expect.error("it has no entries that can be deleted", map.lookup_and_delete_all, map)
   end)
 end)
 
