@@ -62,5 +62,7 @@ Error attach_errno(const ProbeSpec& spec, int error_number,
 
 /// not_supported: this kernel takes no cookie for that kind.
 Error no_cookie(const ProbeSpec& spec);
+/// For ENOENT of a trampoline: before 5.13 a program whose link is closed is used up.
+Error attached_once(const ProbeSpec& spec);
 
 }  // namespace ebl::attach

@@ -101,6 +101,15 @@ Error no_cookie(const ProbeSpec& spec) {
                       "leave out the option cookie");
 }
 
+Error attached_once(const ProbeSpec& spec) {
+  return attach_error(
+      Code::not_supported,
+      fmt::format("cannot attach to {}: {}: this kernel attaches such a program once, "
+                  "and not again after its link was closed",
+                  short_text(spec), errno_text(ENOENT)),
+      "load it again: bpf.load");
+}
+
 Result<UniqueFd> prepare(load::Program program, const ProbeSpec& spec) {
   const load::LogCapture quiet;
   const KindInfo& info = info_of(spec.kind);

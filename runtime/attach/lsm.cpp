@@ -111,6 +111,7 @@ Holding attach_lsm(load::Program program, const ProbeSpec& spec, const Options& 
     LinkHandle link(bpf_program__attach_lsm(program.handle));
     if (link) return Holding(std::make_unique<LibbpfHolder>(std::move(link)));
   }
+  if (errno == ENOENT) return attached_once(spec);
   return attach_errno(spec, errno, {Capability::bpf, Capability::perfmon});
 }
 

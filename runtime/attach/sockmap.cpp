@@ -11,6 +11,7 @@
 #include "attach/holders.h"
 #include "attach/kind.h"
 #include "attach/link_create.h"
+#include "load/map_ops.h"
 
 namespace ebl::attach {
 namespace {
@@ -78,6 +79,12 @@ class MapHolder final : public Link::Holder {
   bpf_attach_type type_;
 };
 
+bool holds_sockets(int map) {
+  const Result<load::MapInfo> info = load::map_info(map);
+  return info &&
+         (info->type == BPF_MAP_TYPE_SOCKMAP || info->type == BPF_MAP_TYPE_SOCKHASH);
+}
+
 Holding attach_sockmap(load::Program program, const ProbeSpec& spec,
                        const Options& options) {
   if (!options.map)
@@ -100,12 +107,16 @@ Holding attach_sockmap(load::Program program, const ProbeSpec& spec,
         Code::invalid,
         fmt::format("{}: {} has such a program already", spec.text(), spec.target),
         "close its link, or use update() on it");
-  if (error == EOPNOTSUPP || error == EINVAL)
-    return attach_error(
-        Code::invalid,
-        fmt::format("cannot attach to {}: {}: {} is not a sockmap or sockhash, or this "
-                    "kernel has no {}",
-                    spec.text(), errno_text(error), spec.target, spec.category));
+  if (error == EOPNOTSUPP || error == EINVAL) {
+    if (holds_sockets(*options.map))
+      return attach_error(Code::not_supported,
+                          fmt::format("cannot attach to {}: {}: this kernel has no {}",
+                                      spec.text(), errno_text(error), spec.category));
+    return attach_error(Code::invalid,
+                        fmt::format("cannot attach to {}: {}: {} is not a sockmap or "
+                                    "sockhash",
+                                    spec.text(), errno_text(error), spec.target));
+  }
   return attach_errno(spec, error, {Capability::bpf, Capability::net_admin});
 }
 

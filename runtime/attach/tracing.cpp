@@ -121,6 +121,7 @@ Holding attach_tracing(load::Program program, const ProbeSpec& spec,
                     "function's entry",
                     spec.text(), errno_text(error)),
         "use kprobe, or a tracepoint near it");
+  if (trampoline && error == ENOENT) return attached_once(spec);
   if (error == E2BIG)
     return attach_error(
         Code::not_supported,

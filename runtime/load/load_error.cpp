@@ -31,7 +31,7 @@ Error refused_by_verifier(const LoadFailure& failure, const std::string& program
       failure.verifier_log,
       [&](std::size_t instruction) { return lines.find(program, instruction); });
   return {.stage = Stage::load,
-          .code = Code::verifier,
+          .code = why.kernel_lacks_it ? Code::not_supported : Code::verifier,
           .message = "the verifier refused program '" + program + "': " + why.sentence,
           .hint = why.remedy,
           .notes = why.notes,

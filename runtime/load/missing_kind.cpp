@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "load/log_capture.h"
 
@@ -17,13 +18,15 @@ bool needs_target(bpf_prog_type type) {
 }
 
 /// Whether "r0 = 1; exit" of the same type, for the same kind of hook, is no EINVAL.
-bool smallest_loads(const bpf_program* program) {
+/// `target`: the kernel's BTF number of what it is attached to, or 0.
+bool smallest_loads(const bpf_program* program, std::uint32_t target) {
   const bpf_insn smallest[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
       {.code = BPF_JMP | BPF_EXIT}};
   bpf_prog_load_opts options{};
   options.sz = sizeof options;
   options.expected_attach_type = bpf_program__expected_attach_type(program);
+  options.attach_btf_id = target;
   const int fd =
       bpf_prog_load(bpf_program__type(program), "trial", "GPL", smallest, 2, &options);
   if (fd >= 0) ::close(fd);
@@ -37,7 +40,13 @@ std::string missing_kind_of(const bpf_program* program) {
   const char* name = libbpf_bpf_prog_type_str(type);
   if (name && libbpf_probe_bpf_prog_type(type, nullptr) == 0)
     return std::string("programs of type ") + name;
-  if (needs_target(type) || smallest_loads(program)) return {};
+  std::uint32_t target = 0;
+  if (bpf_program__expected_attach_type(program) == BPF_LSM_CGROUP) {
+    // The hook that every kernel with this kind of program has.
+    const int found = libbpf_find_vmlinux_btf_id("socket_bind", BPF_LSM_CGROUP);
+    if (found > 0) target = static_cast<std::uint32_t>(found);
+  }
+  if ((needs_target(type) && !target) || smallest_loads(program, target)) return {};
   return std::string("programs for SEC(\"") + bpf_program__section_name(program) + "\")";
 }
 

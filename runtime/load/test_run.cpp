@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/permissions.h"
+#include "base/unique_fd.h"
 
 namespace ebl::load {
 namespace {
@@ -69,7 +70,25 @@ Error cannot_run(const Program& program) {
               "its bpf_fentry_test functions, sk_lookup and syscall programs"};
 }
 
-Error refused(const Program& program, const Shape& shape, int error_number) {
+/// Whether the kernel runs the smallest program on a packet with a context that is valid.
+bool xdp_takes_context() {
+  const bpf_insn smallest[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
+      {.code = BPF_JMP | BPF_EXIT}};
+  const UniqueFd trial(
+      bpf_prog_load(BPF_PROG_TYPE_XDP, "trial", "GPL", smallest, 2, nullptr));
+  std::array<std::byte, 64> packet{};
+  xdp_md context{.data_end = packet.size()};
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  options.data_in = packet.data();
+  options.data_size_in = packet.size();
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof context;
+  return !trial || bpf_prog_test_run_opts(trial.get(), &options) != -EINVAL;
+}
+
+Error refused(const Program& program, const Shape& shape, const TestRunInput& input,
+              int error_number) {
   if (error_number == kNotSupportedByKernel) return cannot_run(program);
   if (error_number == EPERM || error_number == EACCES) {
     static constexpr std::array kNeeded = {Capability::bpf};
@@ -81,6 +100,12 @@ Error refused(const Program& program, const Shape& shape, int error_number) {
               .message = "the kernel refused to test-run program '" + program.name() +
                          "': " + errno_text(error_number)};
   if (error_number != EINVAL) return error;
+  if (shape.type == BPF_PROG_TYPE_XDP && !input.context.empty() && !xdp_takes_context()) {
+    error.code = Code::not_supported;
+    error.message += ": this kernel gives programs of type xdp no context";
+    error.hint = "leave out ctx";
+    return error;
+  }
   if (shape.takes_packet)
     error.hint =
         "data must be a whole Ethernet frame that fits a page, and ctx a valid " +
@@ -141,7 +166,7 @@ Result<TestRunOutput> test_run(const Program& program, TestRunInput input) {
     options.ctx_out = out.context.empty() ? nullptr : out.context.data();
     options.ctx_size_out = static_cast<std::uint32_t>(out.context.size());
     if (const int result = bpf_prog_test_run_opts(program.fd, &options); result < 0)
-      return refused(program, *shape, -result);
+      return refused(program, *shape, input, -result);
   }
 
   out.return_value = options.retval;

@@ -94,6 +94,7 @@ class Explainer {
     out.sentence = *sentence;
     out.remedy = *remedy;
     out.is_known = true;
+    out.kernel_lacks_it = rule.kernel_lacks_it;
     facts_ = facts;
     return true;
   }

@@ -18,11 +18,12 @@ namespace ebl::load {
 using LineOf = std::function<std::optional<SourceLine>(std::size_t instruction)>;
 
 struct VerifierExplanation {
-  std::string sentence;   ///< empty when the log holds no reason
-  std::string remedy;     ///< may be empty
-  std::string notes;      ///< C lines, values, the kernel's words: lines, indented
-  Location location;      ///< of the C line that was refused; may be empty
-  bool is_known = false;  ///< a rule, or the kernel's own report, explains it
+  std::string sentence;          ///< empty when the log holds no reason
+  std::string remedy;            ///< may be empty
+  std::string notes;             ///< C lines, values, the kernel's words: lines, indented
+  Location location;             ///< of the C line that was refused; may be empty
+  bool is_known = false;         ///< a rule, or the kernel's own report, explains it
+  bool kernel_lacks_it = false;  ///< what the program wants is newer than this kernel
 };
 
 VerifierExplanation explain_verifier_log(std::string_view log, const LineOf& lines);

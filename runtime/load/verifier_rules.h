@@ -41,6 +41,7 @@ struct VerifierRule {
   const char* remedy;
   Subject subject = Subject::none;
   const char* thing = "the value";
+  bool kernel_lacks_it = false;  ///< another kernel may take the same program
 };
 
 std::span<const VerifierRule> flow_rules();       ///< loops, limits, stack, jumps
