@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local bpf = require "bpf"
 local harness = require "harness"
+local kernel = require "kernel"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
@@ -233,7 +234,7 @@ describe("a pointer in a probe of BCC C", function()
   end)
 
   it("works in a function that a helper calls", function()
-    local obj = observe(on_getppid([[
+    local obj = kernel.try(observe, on_getppid([[
       struct state state = {.task = task};
       bpf_loop(3, step, &state, 0);
       PUT(0, state.sum);

@@ -114,7 +114,12 @@ describe("attach_* and detach_*", function()
     ffi.C.getpgid(0)
     expect.truthy(hits(b) >= 1, "runs")
     b:detach_kfunc "do_getpgid"
-    b:attach_kfunc "do_getpgid"
+    local before = hits(b)
+    ffi.C.getpgid(0)
+    expect.equal(hits(b), before)
+    try(b.attach_kfunc, b, "do_getpgid")
+    ffi.C.getpgid(0)
+    expect.equal(hits(b), before + 1)
     b:close()
   end)
 

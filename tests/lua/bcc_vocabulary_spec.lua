@@ -2,6 +2,7 @@
 --- Each row of the tables is one of them, compiled and run on the kernel.
 local bpf = require "bpf"
 local harness = require "harness"
+local kernel = require "kernel"
 local support = require "support"
 local describe, it, expect = harness.describe, harness.it, harness.expect
 
@@ -173,9 +174,10 @@ describe("bpf_trace_printk", function()
       if line.text == "ebl-test end" then bpf.stop() end
       out[#out + 1] = line.text:match("^ebl%-test.*$")
     end)
-    run(statements .. '\nbpf_trace_printk("ebl-test end\\n");')
-    bpf.run(5)
+    local ok, err = pcall(run, statements .. '\nbpf_trace_printk("ebl-test end\\n");')
+    if ok then bpf.run(5) end
     stop()
+    if not ok then error(err, 0) end
     return out
   end
 
@@ -187,12 +189,18 @@ describe("bpf_trace_printk", function()
       bpf_trace_printk("ebl-test %d %s\n", 5, name);
       bpf_trace_printk("ebl-test %d %x %lu\n", -1, 255, 1ul << 40);
       SAY("macro");
-      SAY("%d %d %d %d %d", 1, 2, 3, 4, 5);
       bpf_printk("ebl-test printk %d", 6);
     ]]
     expect.equal(lines, { "ebl-test", "ebl-test 5 name", "ebl-test -1 ff 1099511627776",
-                          "ebl-test macro", "ebl-test 1 2 3 4 5", "ebl-test printk 6",
-                          "ebl-test end" })
+                          "ebl-test macro", "ebl-test printk 6", "ebl-test end" })
+  end)
+
+  it("takes more than three values", function()
+    local lines = kernel.try(printed, [[
+      #define SAY(format, args...) bpf_trace_printk("ebl-test " format "\n", ##args)
+      SAY("%d %d %d %d %d", 1, 2, 3, 4, 5);
+    ]])
+    expect.equal(lines, { "ebl-test 1 2 3 4 5", "ebl-test end" })
   end)
 end)
 

@@ -117,6 +117,8 @@ describe("cgroup sock", function()
         attach("post_bind", "post_bind" .. family)
         local socket = net.socket(net.TCP, family)
         expect.equal({ socket:bind(address, 7001) }, { nil, EPERM })
+        socket:close()
+        socket = net.socket(net.TCP, family) -- before 5.17 the other one keeps the port
         expect.truthy(socket:bind(address, 7002))
         socket:close()
       end)

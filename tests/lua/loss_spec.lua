@@ -224,6 +224,9 @@ describe("missed runs", function()
     ]])
     obj.programs.on_call:attach()
     local link = obj.programs.on_print:attach()
+    if not link:missed() then
+      skip "link:missed() is nil: the kernel's information on a program has no such count"
+    end
     expect.equal(link:missed(), 0)
     call(100)
     expect.equal(link:missed(), 100)

@@ -41,9 +41,10 @@ local function refuses(hook, parameters, condition, act)
     u32 refused;
     SEC("lsm/%s") int BPF_PROG(refuse, %s)
     {
-      struct task_struct *task = (void *)bpf_get_current_task_btf();
+      struct task_struct *task = (void *)bpf_get_current_task();
       if (ret) return ret;
-      if (task->tgid != target && task->real_parent->tgid != target) return 0;
+      if (BPF_CORE_READ(task, tgid) != target
+          && BPF_CORE_READ(task, real_parent, tgid) != target) return 0;
       if (!(%s)) return 0;
       __sync_fetch_and_add(&refused, 1);
       return -1;

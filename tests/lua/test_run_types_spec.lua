@@ -68,7 +68,9 @@ describe("test_run of each type", function()
         skb->flow_keys->sport = bpf_htons(53);
         return BPF_OK;
       }]], { data = PACKET })
-    expect.equal({ result.retval, #result.data }, { 0, 56 }) -- struct bpf_flow_keys
+    -- BPF_OK; older kernels say whether it was that.
+    expect.truthy(result.retval == 0 or result.retval == 1, result.retval)
+    expect.equal(#result.data, 56) -- struct bpf_flow_keys
     expect.equal({ result.data:byte(9 + 1), result.data:sub(13, 14) }, { 17, "\0\53" })
     obj:close()
   end)
@@ -91,6 +93,7 @@ describe("test_run of each type", function()
   end)
 
   it("netfilter: on a packet", function()
+    kernel.needs_section "netfilter"
     local result, obj = run([[
       u32 length;
       SEC("netfilter") int run(struct bpf_nf_ctx *ctx)
@@ -117,13 +120,18 @@ describe("test_run of each type", function()
   end)
 
   it("fmod_ret: on the kernel's function for it", function()
-    local _, obj = run([[
+    local ok, err, obj = pcall(run, [[
       u64 a;
       SEC("fmod_ret/bpf_modify_return_test") int BPF_PROG(run, int x, int *y, int ret)
       {
         a = x;
         return 42;
       }]])
+    if not ok then
+      local message = type(err) == "table" and err.message or ""
+      if message:find "is not modifiable$" then harness.skip(message) end
+      error(err, 0)
+    end
     expect.equal(obj.variables.a, 1)
     obj:close()
   end)
