@@ -76,6 +76,32 @@ static __always_inline __u64 quick_argument(struct pt_regs *ctx, int n)
 	return value;
 }
 
+/*
+ * Which of several probes it is, where the kernel takes no cookies: each has an entry program
+ * that leaves its number here for the one that it calls. Nothing comes between the two: the
+ * kernel lets no second tracing program begin on a CPU that is in one.
+ */
+#ifdef QUICK_APART
+PERCPU_ARRAY(quick_numbers, u32, 1);
+
+static __always_inline void quick_set_number(u32 number)
+{
+	u32 key = 0;
+	u32 *place = bpf_map_lookup_elem(&quick_numbers, &key);
+
+	if (place)
+		*place = number;
+}
+
+static __always_inline u32 quick_number(void)
+{
+	u32 key = 0;
+	u32 *place = bpf_map_lookup_elem(&quick_numbers, &key);
+
+	return place ? *place : 0;
+}
+#endif
+
 /* comm == "text": `a` is a char array. */
 #define quick_equal(a, text)                                                       \
 	({                                                                         \

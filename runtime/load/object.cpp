@@ -140,32 +140,31 @@ void Object::collect_variables() {
 std::vector<Program> Object::programs() const {
   std::vector<Program> out;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, handle_.get())
-      out.push_back({.handle = program,
-                     .fd = bpf_program__fd(program),
-                     .object = handle_.get(),
-                     .usdt_specs = &usdt_specs_});
-  // A program that was loaded late lives in a later opening.
-  for (Program& known : out)
-    for (const Handle& late : late_) {
-      bpf_program* again =
-          bpf_object__find_program_by_name(late.get(), known.name().c_str());
-      if (again && bpf_program__fd(again) >= 0)
-        known = {.handle = again,
-                 .fd = bpf_program__fd(again),
-                 .object = late.get(),
-                 .usdt_specs = &usdt_specs_};
-    }
-  for (Program& known : out) known.fd = std::max(known.fd, -1);
+  bpf_object__for_each_program(program, handle_.get()) out.push_back(newest(program));
   return out;
 }
 
-Result<Program> Object::program(const std::string& name) const {
-  std::vector<std::string> names;
-  for (const Program& candidate : programs()) {
-    if (candidate.name() == name) return candidate;
-    names.push_back(candidate.name());
+/// A program that was loaded late lives in a later opening.
+Program Object::newest(bpf_program* program) const {
+  bpf_object* object = handle_.get();
+  const char* name = bpf_program__name(program);
+  for (const Handle& late : late_) {
+    bpf_program* again = bpf_object__find_program_by_name(late.get(), name);
+    if (!again || bpf_program__fd(again) < 0) continue;
+    program = again;
+    object = late.get();
   }
+  return {.handle = program,
+          .fd = std::max(bpf_program__fd(program), -1),
+          .object = object,
+          .usdt_specs = &usdt_specs_};
+}
+
+Result<Program> Object::program(const std::string& name) const {
+  if (bpf_program* known = bpf_object__find_program_by_name(handle_.get(), name.c_str()))
+    return newest(known);
+  std::vector<std::string> names;
+  for (const Program& one : programs()) names.push_back(one.name());
   Error error{.stage = Stage::load,
               .code = Code::not_found,
               .message = "no program '" + name + "' in '" + name_ + "'"};

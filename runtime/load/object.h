@@ -114,6 +114,7 @@ class Object {
                             const std::function<Result<void>(Program)>& prepare);
 
  private:
+  Program newest(bpf_program* program) const;
   struct CloseObject {
     void operator()(bpf_object* object) const { bpf_object__close(object); }
   };

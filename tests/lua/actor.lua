@@ -187,14 +187,15 @@ function acts.getppid(count, gate)
 end
 
 --- getppid_until STOP GATE: calls from when the file GATE is gone until the file STOP is
---- there; then prints how many.
+--- there, or the spec is gone; then prints how many.
 function acts.getppid_until(stop, gate)
+  local spec = C.getppid()
   wait_for_gate(gate)
-  local count = 0
+  local count, parent = 0, nil
   repeat
-    for _ = 1, 1000 do C.getppid() end
+    for _ = 1, 1000 do parent = C.getppid() end
     count = count + 1000
-  until exists(stop)
+  until exists(stop) or parent ~= spec
   say(count)
 end
 

@@ -34,9 +34,9 @@ local function point(self, from, number, group)
 end
 
 local function attach_group(self, number, group)
-  local entry = self.object.programs["quick_entry_" .. number]
   local pid = group[1].kind:match("^u") and self.request.pid or nil
   for _, place in ipairs(probe.places(group)) do
+    local entry = self.object.programs[text.entry_name(number, place)]
     entry:attach(place.spec, { cookie = place.cookie, pid = pid })
   end
 end
@@ -119,10 +119,14 @@ end
 function Handle:statistics()
   local runs, time = 0, 0
   if self.object then
-    for number in ipairs(number_groups(self.request)) do
-      local fd = self.object.programs["quick_entry_" .. number]:fd()
-      local more, longer = host.run_statistics(fd)
-      runs, time = runs + errors.check(more, longer), time + longer
+    local programs = self.object.programs
+    for number, group in ipairs(number_groups(self.request)) do
+      for _, place in ipairs(probe.places(group)) do
+        local fd = programs[text.entry_name(number, place)]:fd()
+        local more, longer = host.run_statistics(fd)
+        runs, time = runs + errors.check(more, longer), time + longer
+        if not place.entry then break end -- the others have the same program
+      end
     end
   end
   local map = self.request.verb == "trace" and "quick_rows" or "quick_counts"
@@ -177,7 +181,7 @@ local function check_probes_are_told_apart(request, groups)
   local _, filter = text.mentioned(request)
   if not filter.probe then return end
   for _, group in ipairs(groups) do
-    if group[2] and not group.cookies then
+    if group[2] and not group.cookies and not group.apart then
       errors.misuse("this probe began without a filter or column that says 'probe'",
                     "stop it and start another")
     end

@@ -73,7 +73,7 @@ local function uses_cookies(groups)
 end
 
 --- Starts a probe of one verb over `specs`. Where the kernel takes no cookies, each of
---- several probes has a program of its own.
+--- several probes has an entry program of its own.
 local function start(verb, specs, columns, given, more)
   expect_text(given.filter, verb, "filter", true)
   local pid = given.pid or loop.settings.pid

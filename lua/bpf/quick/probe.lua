@@ -17,9 +17,11 @@ local M = {}
 ---@field declaration string? C text that defines that type
 ---@field cookies boolean whether one program can serve several of them
 
---- Probes that one program serves. `cookies`: it tells them apart by their cookies.
+--- Probes that one program serves. It tells them apart by their cookies, or, `apart`, by
+--- an entry program that each of them has.
 ---@class bpf.quick.Group: bpf.quick.Probe[]
 ---@field cookies boolean
+---@field apart boolean
 
 -- C that is the same everywhere. `%s` in a text is another builtin that it needs.
 local COMMON = {
@@ -379,15 +381,26 @@ function M.argument_names(probe)
   return names
 end
 
+-- Kinds whose SEC() can name the hook: such programs are loaded all at once.
+local NAMED = { tracepoint = true, kprobe = true, kretprobe = true, uprobe = true,
+                uretprobe = true }
+
+local function own_section(probe)
+  if not NAMED[probe.kind] then return probe.section end
+  local rest = probe.spec:match("^[^:]+:(.*)$")
+  return probe.kind .. "/" .. (probe.kind == "tracepoint" and rest:gsub(":", "/") or rest)
+end
+
 --- What a group is attached to: a spec with its cookie, or for many functions of the
 --- kernel or of one binary, one with all of them and a table of their cookies. Without
 --- cookies where the program need not tell them apart.
 ---@param group bpf.quick.Group
----@return {spec: string, cookie: integer|table<string, integer>|nil}[]
+---@return {spec: string, cookie: integer|table<string, integer>|nil, entry: integer?,
+---section: string?}[] entry, section: of its own entry program
 function M.places(group)
   local places, sets, by_prefix = {}, {}, {}
   for _, each in ipairs(group) do
-    local together = KINDS[each.kind].together
+    local together = not group.apart and KINDS[each.kind].together
     local prefix, name = each.spec:match(together or "$^")
     if name then
       local set = by_prefix[prefix]
@@ -398,7 +411,9 @@ function M.places(group)
       set.names[#set.names + 1], set.cookies[name] = name, each.number
     else
       places[#places + 1] = { spec = each.spec, cookie = group.cookies and each.number
-                                                         or nil }
+                                                         or nil,
+                              entry = group.apart and each.number or nil,
+                              section = group.apart and own_section(each) or nil }
     end
   end
   for _, set in ipairs(sets) do
@@ -414,13 +429,13 @@ end
 ---@param all bpf.quick.Probe[]
 ---@param names table<string, boolean>
 ---@param from integer? numbers of the probes come after this one
----@param apart boolean? each in a group of its own
+---@param apart boolean? without cookies
 ---@return bpf.quick.Group[]
 function M.groups(all, names, from, apart)
   local groups, by_shape = {}, {}
   for i, probe in ipairs(all) do
     probe.number = (from or 0) + i
-    local shape = (apart or not probe.cookies) and i
+    local shape = not probe.cookies and i
                   or probe.kind .. ((names.args or names.retval)
                                     and (probe.args or probe.shape) or "")
     if not by_shape[shape] then
@@ -430,7 +445,8 @@ function M.groups(all, names, from, apart)
     table.insert(by_shape[shape], probe)
   end
   for _, group in ipairs(groups) do
-    group.cookies = names.probe ~= nil and #group > 1
+    local told = names.probe ~= nil and #group > 1
+    group.cookies, group.apart = told and not apart, told and apart or false
   end
   return groups
 end

@@ -111,7 +111,8 @@ local function program(number, group, request, columns, filter, action)
   local first, done, lines = group[1], {}, {}
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
   put("#undef QUICK_PROBE\n#define QUICK_PROBE(ctx) %s\n",
-      group.cookies and "bpf_get_attach_cookie(ctx)" or first.number)
+      group.cookies and "bpf_get_attach_cookie(ctx)" or group.apart and "quick_number()"
+      or first.number)
   -- Its pointers are followed by helpers: args->dentry->d_name.name.
   put('SEC("%s") __attribute__((annotate("ebl-context:%s")))\nint quick_%d(%s *ctx)\n{\n',
       first.section, (first.context:gsub("^struct ", "")), number, first.context)
@@ -123,10 +124,20 @@ local function program(number, group, request, columns, filter, action)
   end
   put("%s", probe.prelude(first, columns, done))
   put("\t%s();\n\treturn 0;\n}\n", action)
-  put('PROGS(quick_target_%d, 1);\nSEC("%s")\nint quick_entry_%d(%s *ctx)\n{\n', number,
-      first.section, number, first.context)
-  put("\tbpf_tail_call(ctx, &quick_target_%d, 0);\n\treturn 0;\n}\n", number)
+  put("PROGS(quick_target_%d, 1);\n", number)
+  for _, place in ipairs(probe.places(group)) do
+    put('SEC("%s")\nint %s(%s *ctx)\n{\n', place.section or first.section,
+        M.entry_name(number, place), first.context)
+    if place.entry then put("\tquick_set_number(%d);\n", place.entry) end
+    put("\tbpf_tail_call(ctx, &quick_target_%d, 0);\n\treturn 0;\n}\n", number)
+    if not place.entry then break end
+  end
   return table.concat(lines)
+end
+
+--- The program that is attached to a place of the group with this number.
+function M.entry_name(number, place)
+  return ("quick_entry_%d"):format(number) .. (place.entry and "_" .. place.entry or "")
 end
 
 ---@param request bpf.quick.Request
@@ -134,8 +145,12 @@ end
 function M.of(request)
   local columns, filter = mentioned(request)
   local first = request.groups[1][1]
-  local lines = { "#include <ebl/quick.h>\n" }
+  local lines = {}
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
+  for _, group in ipairs(request.groups) do
+    if group.apart then lines[1] = "#define QUICK_APART\n" end
+  end
+  put("#include <ebl/quick.h>\n")
   if request.follow then put("#include <ebl/scope.h>\n") end
   for _, key in ipairs(sorted_keys(request.defines)) do
     put("#define %s %s\n", key, request.defines[key])
