@@ -175,9 +175,11 @@ describe("example", function()
         expect.equal({ ffi.C.socket(AF_INET, RAW, ICMP), ffi.errno() }, { -1, EPERM })
         local socket = assert(net.socket(net.UDP))
         expect.equal({ socket:bind("127.0.0.1", 53) }, { nil, EPERM })
+        socket:close()
+        socket = assert(net.socket(net.UDP)) -- before 5.17 the other one keeps the port
         expect.truthy(socket:bind("127.0.0.1", 7053))
         socket:close()
-        tool:wait_lines "^refused: 1 raw, 1 ports; closed 1$"
+        tool:wait_lines "^refused: 1 raw, 1 ports; closed 2$"
       end)
     end)
   end)

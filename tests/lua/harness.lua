@@ -1,10 +1,14 @@
 --- A small test harness: describe and it, expect.*, counted callbacks, skip.
--- One line a test, `ok` or `FAIL file:line`, then "N passed, N failed, N skipped".
+-- One line a test, `ok` or `FAIL file:line`, `slow SECONDS TITLE` for those that took more
+-- than three, then "N passed, N failed, N skipped".
+local clock = require "bpf.ffi_api"
 
 local M = {}
 
+local SLOW_NS = 3e9
+
 local passed, failed, skipped = 0, 0, 0
-local names, pending = {}, {}
+local names, pending, slow = {}, {}, {}
 local SKIP = {}
 
 local function show(v)
@@ -101,6 +105,7 @@ function M.it(name, fn)
   local title = table.concat(names, ": ") .. ": " .. name
   pending = {}
   collectgarbage()
+  local began = clock.ebl_monotonic_ns()
   local ok, err = xpcall(fn, function(e)
     return getmetatable(e) == SKIP and e or debug.traceback(tostring(e), 2)
   end)
@@ -108,6 +113,8 @@ function M.it(name, fn)
   if ok then
     ok, err = pcall(count_calls)
   end
+  local took = tonumber(clock.ebl_monotonic_ns() - began)
+  if took > SLOW_NS then slow[#slow + 1] = ("slow %.0f %s"):format(took / 1e9, title) end
   if ok then
     passed = passed + 1
     print("ok   " .. title)
@@ -138,6 +145,7 @@ end
 
 ---@return boolean all_passed
 function M.finish()
+  for _, line in ipairs(slow) do print(line) end
   print(("%d passed, %d failed, %d skipped"):format(passed, failed, skipped))
   return failed == 0
 end

@@ -52,7 +52,7 @@ timeout -k 5 "$limit" qemu-system-x86_64 -accel "${EBPF_LUA_VM_ACCEL:-tcg,tb-siz
   </dev/null >"$base.qemu" 2>&1 9>&- &
 qemu=$!
 # Both in the background: a signal interrupts `wait`, but not a pipeline.
-{ tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | grep --line-buffered -Ev '^(end|case|time) '; } &
+{ tail -n +1 -f --pid="$qemu" -- "$base.results" 2>/dev/null | grep --line-buffered -Ev '^(end|case|time|slow) '; } &
 reader=$!
 code=0
 wait "$qemu" || code=$?
