@@ -1,6 +1,6 @@
 --- A small test harness: describe and it, expect.*, counted callbacks, skip.
--- One line a test, `ok` or `FAIL file:line`, `slow SECONDS TITLE` for those that took more
--- than three, then "N passed, N failed, N skipped".
+-- One line a test, `ok` or `FAIL file:line`; `slow SECONDS TITLE` for those that took
+-- more than three; then "N passed, N failed, N skipped".
 local clock = require "bpf.ffi_api"
 
 local M = {}
