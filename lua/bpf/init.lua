@@ -7,12 +7,14 @@ local inventory = require "bpf.inventory"
 local look_up = require "bpf.look_up"
 local probes = require "bpf.probes"
 local standalone_map = require "bpf.standalone_map"
+local standalone_program = require "bpf.standalone_program"
 local trace_pipe = require "bpf.trace_pipe"
 
 local M = {
   load = object.load,
   create_map = standalone_map.create,
   open_map = standalone_map.open,
+  open_program = standalone_program.open,
   run = loop.run,
   poll = loop.poll,
   stop = loop.stop,

@@ -169,6 +169,18 @@ function M.btf.type(name)
   return decode.new(layout.types):type(layout.root)
 end
 
+--- A type of the kernel and all that it is made of as C text; without a name all types,
+--- megabytes of them.
+---@param name string? of a struct, union, enum or typedef
+---@return string
+function M.btf.dump(name)
+  if name ~= nil and type(name) ~= "string" then
+    errors.misuse("bpf.btf.dump takes the name of a type")
+  end
+  local plain = (name or ""):match "^%a+ ([%w_]+)$" or name or ""
+  return errors.check(host.kernel_types_as_c(plain))
+end
+
 --- A copy of an event that outlives its handler, also where the event has a field `copy`.
 M.copy = decode.copy
 

@@ -159,6 +159,26 @@ function Program:fd()
   return errors.check(self.owner.handle:program_fd(self.name))
 end
 
+--- What the kernel knows of the loaded program: see bpf.list_programs().
+---@return table
+function Program:info()
+  return errors.check(host.program_info(self:fd()))
+end
+
+--- Its code in the kernel, under the C lines that it comes from: as the verifier left it,
+--- or this machine's own instructions. Loads it first where needed.
+---@param what "xlated"|"jited"
+---@return string
+function Program:dump(what)
+  return require("bpf.program_code").dump(self:fd(), what)
+end
+
+--- Makes a file of a bpffs that keeps the program beyond the end of this one.
+---@param path string
+function Program:pin(path)
+  errors.check(host.pin_program(self:fd(), path))
+end
+
 --- Runs it in the kernel on input of the script's own, with nothing attached: programs
 --- that get a packet, raw tracepoints (`ctx` is their arguments), fentry and fexit on
 --- bpf_fentry_test functions, sk_lookup and syscall programs. A socket filter's packet

@@ -37,8 +37,10 @@ struct Request {
   std::string dialect;    ///< "bcc" or "libbpf"; empty: told from the text
   std::string tracefs;    ///< where it is mounted, for tracepoint records; may be empty
   std::vector<std::string>
-      flags;            ///< the user's: those of compile/flags.h; others are refused
-  std::string listing;  ///< "ir", "asm", "relocs": for Output::listing; empty: none
+      flags;  ///< the user's: those of compile/flags.h; others are refused
+  /// For Output::listing: "ir", "asm", "relocs"; empty: none. "bpf", or "native ADDRESS"
+  /// for this machine's own: `text` is bare instructions, and only listed.
+  std::string listing;
 };
 
 /// A file as the compiler found it.

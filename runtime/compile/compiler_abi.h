@@ -31,7 +31,9 @@ struct ebl_compile_request {
   const char* const*
       directories;  ///< absolute; #include may read below them, nowhere else
   size_t directory_count;
-  const char* listing;  ///< "", "ir", "asm" or "relocs": what to write beside the object
+  /// What to write beside the object: "", "ir", "asm" or "relocs". Or, where `text` is
+  /// bare instructions and there is no object: "bpf", "native ADDRESS" (hexadecimal).
+  const char* listing;
 
   /// Called instead of abort() when LLVM gives up, with its reason; must not return.
   void (*fatal)(void* context, const char* reason);

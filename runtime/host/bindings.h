@@ -32,6 +32,7 @@ void register_discovery(lua_State* lua);
 void register_editor(lua_State* lua);
 void register_features(lua_State* lua);
 void register_inventory(lua_State* lua);
+void register_program(lua_State* lua);
 void register_statistics(lua_State* lua);
 
 /// lua_CFunction: the loader of "bpf.host".

@@ -197,6 +197,7 @@ int open_host(lua_State* lua) {
   register_discovery(lua);
   register_editor(lua);
   register_features(lua);
+  register_program(lua);
   register_inventory(lua);
   register_statistics(lua);
   return 1;

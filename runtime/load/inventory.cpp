@@ -145,7 +145,7 @@ std::string hexadecimal(const std::uint8_t* bytes, std::size_t count) {
   return out;
 }
 
-bool describe_program(int fd, Listed& one) {
+bool add_program(int fd, Listed& one) {
   bpf_prog_info info{};
   std::uint32_t size = sizeof info;
   if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return false;
@@ -175,6 +175,7 @@ bool describe_program(int fd, Listed& one) {
   if (size >= offsetof(bpf_prog_info, verified_insns) + sizeof info.verified_insns)
     add(one, "verified_insns", info.verified_insns);
   if (info.btf_id) add(one, "btf_id", info.btf_id);
+  one.id = info.id;
   return true;
 }
 
@@ -209,9 +210,18 @@ bool describe_link(int fd, Listed& one) {
 
 }  // namespace
 
+Result<Listed> describe_program(int program_fd) {
+  Listed one;
+  if (add_program(program_fd, one)) return one;
+  return Error{
+      .stage = Stage::load,
+      .code = Code::io,
+      .message = "cannot read what the kernel knows of a program: " + errno_text(errno)};
+}
+
 Result<std::vector<Listed>> list_programs() {
   return walk("programs", "anon_inode:bpf-prog", "prog_id:", bpf_prog_get_next_id,
-              bpf_prog_get_fd_by_id, describe_program);
+              bpf_prog_get_fd_by_id, add_program);
 }
 
 Result<std::vector<Listed>> list_maps() {

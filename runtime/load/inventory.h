@@ -34,6 +34,9 @@ struct Listed {
 /// `recursion_misses`, `btf_id`.
 Result<std::vector<Listed>> list_programs();
 
+/// The same of one program, without its holders.
+Result<Listed> describe_program(int program_fd);
+
 /// `type`, `name`, `key_size`, `value_size`, `max_entries`, `flags`, `memlock`, `frozen`,
 /// `btf_id`, and `ifindex` of one that is offloaded.
 Result<std::vector<Listed>> list_maps();

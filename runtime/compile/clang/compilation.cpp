@@ -5,6 +5,8 @@
 #include <clang/Frontend/CompilerInvocation.h>
 #include <llvm/Support/MemoryBuffer.h>
 
+#include <optional>
+
 #include "compile/clang/code_generation.h"
 #include "compile/clang/diagnostics.h"
 #include "compile/clang/file_system.h"
@@ -16,8 +18,33 @@
 #include "compile/clang/source_lines.h"
 #include "compile/clang/tracepoint_formats.h"
 
+extern "C" {
+#if defined(__x86_64__)
+void LLVMInitializeX86TargetInfo();
+void LLVMInitializeX86TargetMC();
+void LLVMInitializeX86Disassembler();
+#elif defined(__aarch64__)
+void LLVMInitializeAArch64TargetInfo();
+void LLVMInitializeAArch64TargetMC();
+void LLVMInitializeAArch64Disassembler();
+#endif
+}
+
 namespace ebl::compile {
 namespace {
+
+/// Only for what was jited: code is generated for BPF alone.
+void set_up_native_machine() {
+#if defined(__x86_64__)
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86Disassembler();
+#elif defined(__aarch64__)
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64Disassembler();
+#endif
+}
 
 constexpr std::string_view kElf(
     "\x7f"
@@ -146,9 +173,27 @@ CompilationOutput attempt(KernelBtf& kernel, const CompilationInput& input,
   return out;
 }
 
+/// Bare instructions are listed: "bpf", or "native ADDRESS" of what the kernel's JIT
+/// made.
+std::optional<std::string> code_listing(const CompilationInput& input) {
+  llvm::StringRef what(input.listing);
+  const llvm::StringRef code(input.text.data(), input.text.size());
+  if (what == "bpf") return instructions(code, 0, InstructionPrinter::bpf);
+  std::uint64_t address = 0;
+  if (!what.consume_front("native ") || what.getAsInteger(16, address))
+    return std::nullopt;
+  set_up_native_machine();
+  return instructions(code, address, InstructionPrinter::native);
+}
+
 }  // namespace
 
 CompilationOutput compile_text(KernelBtf& kernel, const CompilationInput& input) {
+  if (auto listing = code_listing(input)) {
+    CompilationOutput out{.ok = true};
+    out.listing = *std::move(listing);
+    return out;
+  }
   // A compiled object is only listed.
   if (input.text.starts_with(kElf)) {
     CompilationOutput out{.ok = true};

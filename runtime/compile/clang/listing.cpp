@@ -3,22 +3,14 @@
 #include <llvm/BinaryFormat/ELF.h>
 #include <llvm/DebugInfo/BTF/BTF.h>
 #include <llvm/DebugInfo/BTF/BTFParser.h>
-#include <llvm/MC/MCAsmInfo.h>
-#include <llvm/MC/MCContext.h>
-#include <llvm/MC/MCDisassembler/MCDisassembler.h>
-#include <llvm/MC/MCInst.h>
-#include <llvm/MC/MCInstPrinter.h>
-#include <llvm/MC/MCInstrInfo.h>
-#include <llvm/MC/MCRegisterInfo.h>
-#include <llvm/MC/MCSubtargetInfo.h>
-#include <llvm/MC/MCTargetOptions.h>
-#include <llvm/MC/TargetRegistry.h>
 #include <llvm/Object/ObjectFile.h>
 #include <llvm/Support/FormatVariadic.h>
 
 #include <map>
 #include <memory>
 #include <optional>
+
+#include "compile/clang/instruction_printer.h"
 
 namespace ebl::compile {
 namespace {
@@ -28,6 +20,7 @@ using llvm::object::SectionRef;
 using llvm::object::SymbolRef;
 
 constexpr std::uint64_t kInstruction = 8;  // bytes
+constexpr llvm::StringRef kUnknown = "<unknown instruction>";
 
 /// A value, or its default; the error is dropped.
 template <typename T>
@@ -85,56 +78,6 @@ SectionSymbols symbols_of(const ObjectFile& file, const SectionRef& section) {
   }
   return out;
 }
-
-/// LLVM's printer of BPF instructions with all that it stands on.
-class Printer {
- public:
-  Printer() {
-    std::string problem;
-    const char* triple = "bpfel";
-    target_ = llvm::TargetRegistry::lookupTarget(triple, problem);
-    if (!target_) return;
-    const llvm::MCTargetOptions options;
-    registers_.reset(target_->createMCRegInfo(triple));
-    assembly_.reset(target_->createMCAsmInfo(*registers_, triple, options));
-    subtarget_.reset(target_->createMCSubtargetInfo(triple, "v4", ""));
-    instructions_.reset(target_->createMCInstrInfo());
-    context_ = std::make_unique<llvm::MCContext>(llvm::Triple(triple), assembly_.get(),
-                                                 registers_.get(), subtarget_.get());
-    disassembler_.reset(target_->createMCDisassembler(*subtarget_, *context_));
-    printer_.reset(target_->createMCInstPrinter(llvm::Triple(triple), 0, *assembly_,
-                                                *instructions_, *registers_));
-  }
-
-  /// The text of the instruction at the start of `bytes`; `size` is what it takes.
-  std::string text(llvm::ArrayRef<std::uint8_t> bytes, std::uint64_t address,
-                   std::uint64_t& size) {
-    size = kInstruction;
-    llvm::MCInst instruction;
-    std::string out;
-    llvm::raw_string_ostream stream(out);
-    if (!disassembler_ ||
-        disassembler_->getInstruction(instruction, size, bytes, address, llvm::nulls()) !=
-            llvm::MCDisassembler::Success) {
-      size = kInstruction;
-      return "<unknown instruction>";
-    }
-    printer_->printInst(&instruction, address, "", *subtarget_, stream);
-    for (char& c : out)
-      if (c == '\t') c = ' ';
-    return out.substr(out.find_first_not_of(' '));
-  }
-
- private:
-  const llvm::Target* target_ = nullptr;
-  std::unique_ptr<llvm::MCRegisterInfo> registers_;
-  std::unique_ptr<llvm::MCAsmInfo> assembly_;
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget_;
-  std::unique_ptr<llvm::MCInstrInfo> instructions_;
-  std::unique_ptr<llvm::MCContext> context_;
-  std::unique_ptr<llvm::MCDisassembler> disassembler_;
-  std::unique_ptr<llvm::MCInstPrinter> printer_;
-};
 
 std::string source_of(const llvm::BTFParser& types,
                       llvm::object::SectionedAddress address) {
@@ -245,7 +188,7 @@ std::optional<btf::Btf> types_of(const ObjectFile& file) {
 std::string disassembly(llvm::StringRef object) {
   const Opened opened(object);
   if (!opened.file) return "no BPF object\n";
-  Printer printer;
+  InstructionPrinter printer(InstructionPrinter::bpf);
   std::string out;
   for (const SectionRef& section : opened.file->sections()) {
     if (!section.isText() || section.getSize() == 0) continue;
@@ -263,7 +206,8 @@ std::string disassembly(llvm::StringRef object) {
       std::uint64_t size = 0;
       const std::string text =
           printer.text({contents.bytes_begin() + at, contents.size() - at}, at, size);
-      out += llvm::formatv("{0,6}: {1}", at / kInstruction, text);
+      out += llvm::formatv("{0,6}: {1}", at / kInstruction,
+                           text.empty() ? kUnknown : llvm::StringRef(text));
       if (const auto use = symbols.relocations.find(at);
           use != symbols.relocations.end() && !use->second.empty())
         out += "  ; " + use->second;
@@ -312,6 +256,21 @@ std::string relocations(llvm::StringRef object, KernelBtf& kernel) {
     }
   }
   return out.empty() ? "no CO-RE relocations\n" : out;
+}
+
+std::string instructions(llvm::StringRef code, std::uint64_t address,
+                         const InstructionPrinter::Machine& machine) {
+  InstructionPrinter printer(machine);
+  std::string out;
+  for (std::uint64_t at = 0; at < code.size();) {
+    std::uint64_t size = 0;
+    const std::string text =
+        printer.text({code.bytes_begin() + at, code.size() - at}, address + at, size);
+    out +=
+        llvm::formatv("{0} {1}\n", at, text.empty() ? kUnknown : llvm::StringRef(text));
+    at += std::max<std::uint64_t>(size, 1);
+  }
+  return out;
 }
 
 }  // namespace ebl::compile

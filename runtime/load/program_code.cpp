@@ -1,0 +1,254 @@
+#include "load/program_code.h"
+
+#include <bpf/bpf.h>
+#include <linux/btf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/permissions.h"
+#include "base/unique_fd.h"
+#include "btf/btf.h"
+
+namespace ebl::load {
+namespace {
+
+// The kernel gives the descriptors of others' objects to nobody else.
+constexpr Capability kToOpen[] = {Capability::sys_admin};
+constexpr Capability kToRead[] = {Capability::bpf};
+
+Error refused(const std::string& what, int error,
+              std::span<const Capability> needed = kToOpen) {
+  if (error == EPERM || error == EACCES)
+    return explain_permission(Stage::load, what, error, needed);
+  return {.stage = Stage::load,
+          .code = error == ENOENT ? Code::not_found : Code::io,
+          .message = "cannot " + what + ": " + errno_text(error)};
+}
+
+/// The types that the program was loaded with, and their strings.
+struct Types {
+  btf::Btf btf;
+  std::string strings;
+
+  std::string_view string(std::uint32_t offset) const {
+    if (offset >= strings.size()) return {};
+    return std::string_view(strings.c_str() + offset);
+  }
+};
+
+std::optional<Types> types_of(std::uint32_t btf_id) {
+  const UniqueFd fd(::bpf_btf_get_fd_by_id(btf_id));
+  bpf_btf_info info{};
+  std::uint32_t size = sizeof info;
+  if (!fd || ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return std::nullopt;
+  std::vector<std::byte> bytes(info.btf_size);
+  info = {};
+  info.btf = reinterpret_cast<std::uintptr_t>(bytes.data());
+  info.btf_size = static_cast<std::uint32_t>(bytes.size());
+  size = sizeof info;
+  if (::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return std::nullopt;
+  btf_header header{};
+  if (bytes.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::uint64_t begin = std::uint64_t{header.hdr_len} + header.str_off;
+  if (begin + header.str_len > bytes.size()) return std::nullopt;
+  std::string strings(reinterpret_cast<const char*>(bytes.data()) + begin,
+                      header.str_len);
+  Result<btf::Btf> parsed = btf::Btf::from_bytes(std::move(bytes));
+  if (!parsed) return std::nullopt;
+  return Types{std::move(*parsed), std::move(strings)};
+}
+
+/// The kernel's record of one program with everything that it points to.
+struct Raw {
+  bpf_prog_info sizes{};
+  std::vector<std::byte> xlated, jited;
+  std::vector<std::uint32_t> maps, lengths;
+  std::vector<std::uint64_t> addresses, line_addresses;
+  std::vector<bpf_func_info> functions;
+  std::vector<bpf_line_info> lines;
+};
+
+std::uint64_t pointer_to(const auto& list) {
+  return reinterpret_cast<std::uintptr_t>(list.data());
+}
+
+/// errno, or 0. The first call tells how much there is, the second fetches it.
+int read_raw(int fd, Raw& raw) {
+  std::uint32_t size = sizeof raw.sizes;
+  if (::bpf_obj_get_info_by_fd(fd, &raw.sizes, &size) != 0) return errno;
+  const bpf_prog_info& had = raw.sizes;
+  raw.xlated.resize(had.xlated_prog_len);
+  raw.jited.resize(had.jited_prog_len);
+  raw.maps.resize(had.nr_map_ids);
+  raw.lengths.resize(had.nr_jited_func_lens);
+  raw.addresses.resize(had.nr_jited_ksyms);
+  raw.line_addresses.resize(had.nr_jited_line_info);
+  raw.functions.resize(had.nr_func_info);
+  raw.lines.resize(had.nr_line_info);
+  bpf_prog_info info{};
+  info.xlated_prog_insns = pointer_to(raw.xlated);
+  info.xlated_prog_len = had.xlated_prog_len;
+  info.jited_prog_insns = pointer_to(raw.jited);
+  info.jited_prog_len = had.jited_prog_len;
+  info.map_ids = pointer_to(raw.maps);
+  info.nr_map_ids = had.nr_map_ids;
+  info.jited_func_lens = pointer_to(raw.lengths);
+  info.nr_jited_func_lens = had.nr_jited_func_lens;
+  info.jited_ksyms = pointer_to(raw.addresses);
+  info.nr_jited_ksyms = had.nr_jited_ksyms;
+  info.jited_line_info = pointer_to(raw.line_addresses);
+  info.nr_jited_line_info = had.nr_jited_line_info;
+  info.jited_line_info_rec_size = sizeof(std::uint64_t);
+  info.func_info = pointer_to(raw.functions);
+  info.nr_func_info = had.nr_func_info;
+  info.func_info_rec_size = sizeof(bpf_func_info);
+  info.line_info = pointer_to(raw.lines);
+  info.nr_line_info = had.nr_line_info;
+  info.line_info_rec_size = sizeof(bpf_line_info);
+  size = sizeof info;
+  if (::bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return errno;
+  // What the kernel does not show, it gives no address of.
+  if (!info.xlated_prog_insns) raw.xlated.clear();
+  if (!info.jited_prog_insns) raw.jited.clear();
+  if (!info.jited_ksyms) raw.addresses.clear();
+  if (!info.jited_line_info) raw.line_addresses.clear();
+  if (!info.jited_func_lens) raw.lengths.clear();
+  return 0;
+}
+
+std::string map_name(std::uint32_t id) {
+  const UniqueFd fd(::bpf_map_get_fd_by_id(id));
+  bpf_map_info info{};
+  std::uint32_t size = sizeof info;
+  if (fd && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 && info.name[0])
+    return info.name;
+  return "#" + std::to_string(id);
+}
+
+template <typename T>
+T at_or_zero(const std::vector<T>& list, std::size_t place) {
+  return place < list.size() ? list[place] : T{};
+}
+
+void add_functions(ProgramCode& code, const Raw& raw, const Types* types) {
+  const std::size_t count = std::max<std::size_t>(raw.lengths.size(), 1);
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < count; i++) {
+    const std::size_t rest = raw.jited.size() - begin;
+    const std::size_t size =
+        raw.lengths.empty() ? rest : std::min<std::size_t>(raw.lengths[i], rest);
+    std::string name = i == 0 ? code.name : "function " + std::to_string(i);
+    const bpf_func_info info = at_or_zero(raw.functions, i);
+    const bool named = types && info.type_id && info.type_id < types->btf.type_count() &&
+                       types->btf.kind(info.type_id) == btf::Kind::function;
+    if (named) name = types->btf.name(info.type_id);
+    code.functions.push_back({.name = std::move(name),
+                              .first = info.insn_off,
+                              .address = at_or_zero(raw.addresses, i),
+                              .begin = begin,
+                              .size = size});
+    begin += size;
+  }
+}
+
+/// Where an address lies in the jited code.
+std::optional<std::size_t> place_of(const ProgramCode& code, std::uint64_t address) {
+  for (const ProgramCode::Function& function : code.functions)
+    if (function.address && address >= function.address &&
+        address - function.address < function.size)
+      return function.begin + (address - function.address);
+  return std::nullopt;
+}
+
+void add_lines(ProgramCode& code, const Raw& raw, const Types& types) {
+  for (std::size_t i = 0; i < raw.lines.size(); i++) {
+    const bpf_line_info& line = raw.lines[i];
+    std::string_view text = types.string(line.line_off);
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    code.lines.push_back({.instruction = line.insn_off,
+                          .jited = place_of(code, at_or_zero(raw.line_addresses, i)),
+                          .file = std::string(types.string(line.file_name_off)),
+                          .number = BPF_LINE_INFO_LINE_NUM(line.line_col),
+                          .text = std::string(text)});
+  }
+}
+
+}  // namespace
+
+Result<ProgramCode> program_code(int program_fd) {
+  Raw raw;
+  if (const int error = read_raw(program_fd, raw); error != 0)
+    return refused("read a program", error, kToRead);
+  if (raw.xlated.empty()) return refused("read a program's instructions", EPERM, kToRead);
+  ProgramCode code;
+  code.name = raw.sizes.name;
+  const std::optional<Types> types =
+      raw.sizes.btf_id ? types_of(raw.sizes.btf_id) : std::nullopt;
+  add_functions(code, raw, types ? &*types : nullptr);
+  if (types) add_lines(code, raw, *types);
+  for (const std::uint32_t id : raw.maps) code.maps[id] = map_name(id);
+  code.xlated = std::move(raw.xlated);
+  code.jited = std::move(raw.jited);
+  return code;
+}
+
+Result<UniqueFd> open_program_at(const std::string& path) {
+  UniqueFd fd(::bpf_obj_get(path.c_str()));
+  if (!fd) return refused("open " + path, errno);
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  // A map's or link's information does not fit, or its descriptor is of another kind.
+  const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
+  char target[64] = {};
+  const ssize_t length = ::readlink(link.c_str(), target, sizeof target - 1);
+  if (length <= 0 || std::string_view(target) != "anon_inode:bpf-prog" ||
+      ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
+    return Error{.stage = Stage::load,
+                 .code = Code::invalid,
+                 .message = path + " keeps no program"};
+  return fd;
+}
+
+Result<UniqueFd> open_program_with_id(std::uint32_t id) {
+  UniqueFd fd(::bpf_prog_get_fd_by_id(id));
+  if (!fd) return refused("open program " + std::to_string(id), errno);
+  return fd;
+}
+
+Result<UniqueFd> open_program_with_name(const std::string& name) {
+  const std::string kept = name.substr(0, BPF_OBJ_NAME_LEN - 1);
+  std::vector<UniqueFd> found;
+  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;) {
+    Result<UniqueFd> fd = open_program_with_id(id);
+    if (!fd && fd.error().code == Code::not_permitted) return fd;
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    if (fd && ::bpf_obj_get_info_by_fd(fd->get(), &info, &size) == 0 && info.name == kept)
+      found.push_back(std::move(*fd));
+  }
+  if (found.size() == 1) return std::move(found.front());
+  if (found.empty()) return refused("open a program called " + name, ENOENT);
+  return Error{.stage = Stage::load,
+               .code = Code::invalid,
+               .message = std::to_string(found.size()) + " programs are called " + name,
+               .hint = "open it by its id or its pin"};
+}
+
+Result<void> pin_program(int program_fd, const std::string& path) {
+  if (const int failure = ::bpf_obj_pin(program_fd, path.c_str()); failure != 0) {
+    Error error = refused("pin the program at " + path, -failure, kToRead);
+    if (error.code != Code::not_permitted)
+      error.hint = "the path has to be new, and in a bpffs such as /sys/fs/bpf";
+    return error;
+  }
+  return {};
+}
+
+}  // namespace ebl::load
