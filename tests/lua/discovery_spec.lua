@@ -85,6 +85,10 @@ describe("-l", function()
 end)
 
 describe("-l -v", function()
+  it("wants a pattern: all would be hundreds of thousands of lines", function()
+    fails("-l -v", 2, "hundreds of thousands of lines", "'*' is all")
+  end)
+
   it("shows the fields of a tracepoint, with places in JSON", function()
     local text = list("tracepoint:sched:sched_switch", "-v")
     expect.truthy(text:find("\n    char prev_comm[16]\n    pid_t prev_pid\n", 1, true),

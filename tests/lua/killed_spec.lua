@@ -30,6 +30,14 @@ local HOOKS = {
   { "tp_btf", ANY:format("tp_btf/sched_switch", 0), '"tp_btf:sched_switch"' },
   { "uprobe", ANY:format("uprobe", 0), '"uprobe:libc:getppid"' },
   { "uretprobe", ANY:format("uretprobe", 0), '"uretprobe:libc:getppid"' },
+  { "uprobe.session", ANY:format("uprobe.session", 0), '"uprobe.session:libc:getppid"' },
+  { "raw_tracepoint.w", ANY:format("raw_tracepoint.w", 0),
+    '"raw_tracepoint:sched_switch"' },
+  { "freplace", [[
+      int __weak decide(struct __sk_buff *skb) { return skb->len > 0; }
+      SEC("socket") int whole(struct __sk_buff *skb) { return decide(skb); }
+      SEC("freplace/decide") int ebl_killed(struct __sk_buff *skb) { return 0; }
+    ]], 'nil, { target = obj.programs.whole }' },
   { "usdt", ANY:format("usdt", 0), ('"usdt:%s:ebl_test:values"'):format(probed) },
   { "perf", ANY:format("perf_event", 0), '"perf:cpu-clock:99hz"' },
   { "interval", ANY:format("perf_event", 0), '"interval:100ms"' },
@@ -107,7 +115,8 @@ local function try(source, arguments)
     assert(sockets[1]:bind("127.0.0.1", 7001))
     return sockets[1].fd
   end
-  local spec, options = setfenv(loadstring("return " .. arguments), { socket = socket })()
+  local spec, options = setfenv(loadstring("return " .. arguments),
+                                { socket = socket, obj = obj })()
   local ok, err = pcall(kernel.attach, obj.programs[NAME], spec, options)
   obj:close()
   for _, one in ipairs(sockets) do one:close() end

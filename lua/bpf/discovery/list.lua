@@ -1,5 +1,6 @@
 -- `-l`: the probes that there are, sorted, as they are found; with -v what is in them.
 local describe = require "bpf.discovery.describe"
+local errors = require "bpf.errors"
 local output = require "bpf.output"
 local probes = require "bpf.probes"
 local types = require "bpf.discovery.types"
@@ -77,6 +78,11 @@ end
 ---@param patterns string[] none: all that there is
 ---@param verbose boolean
 function M.run(patterns, verbose)
+  if #patterns == 0 and verbose then
+    error(errors.new { stage = "usage", code = "invalid",
+                       message = "-l -v of all probes is hundreds of thousands of lines",
+                       hint = "name some: -l -v 'tracepoint:sched:*'; '*' is all" }, 0)
+  end
   if #patterns == 0 then return list_pattern("*", verbose) end
   for _, pattern in ipairs(patterns) do list_pattern(pattern, verbose) end
 end
