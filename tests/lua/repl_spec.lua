@@ -121,6 +121,8 @@ describe("the prompt", function()
                 .. "static_probes:ebl_test:shapes")
       completes("uretprobe:" .. folder .. "spinn", "uretprobe:" .. folder .. "spinner:")
       completes("raw_trac", "raw_tracepoint:")
+      completes("kprobe:vfs_fsyn", "kprobe:vfs_fsync")
+      completes("fentry:vfs_fsyn", "fentry:vfs_fsync")
     end)
   end)
 
@@ -326,6 +328,21 @@ describe("without a terminal", function()
     local result = support.sh(("printf '%s' | %s"):format(input, support.program))
     expect.equal(result.code, 0)
     expect.truthy(result.out:find("^2\n1\n2\nhist%("), result.out)
+  end)
+
+  it("gives maps as JSON and CSV", function()
+    local lines = [[o = bpf.load{source="HASH(m,u32,u64,4); ]]
+                  .. [[SEC(\\"syscall\\") int f(void*c){return 0;}"}\n]]
+                  .. [[o.maps.m[1]=2 o.maps.m[3]=18446744073709551615ULL\no.maps.m\n]]
+                  .. [[print(o.maps.m)\n]]
+    local function typed(option)
+      local command = ("printf '%s' | %s %s"):format(lines, support.program, option)
+      return support.sh(command).out
+    end
+    expect.equal(typed "--json", '{"key":3,"value":18446744073709551615}\n'
+                 .. '{"key":1,"value":2}\n{"data":"map: m (hash)","type":"print"}\n')
+    expect.equal(typed "--csv", "key,value\n3,18446744073709551615\n1,2\n"
+                 .. "map: m (hash)\n")
   end)
 
   it("says when the input ends in the middle", function()

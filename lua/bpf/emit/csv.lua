@@ -17,6 +17,8 @@ function M.field(value)
     return scalar.number(value, true)
   elseif scalar.is_integer_cdata(value) then
     return scalar.integer(value)
+  elseif json.is_text_only(value) then
+    text = tostring(value)
   elseif kind == "table" or decode.type_of(value) then
     text = json.encode(value)
   elseif kind ~= "string" then

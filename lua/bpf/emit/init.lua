@@ -59,7 +59,8 @@ function Out:print(...)
     self.writer:write(self:safe(csv.line({ ... }, select("#", ...))) .. "\n")
   else
     local value = ...
-    if select("#", ...) == 1 and (type(value) == "table" or decode.type_of(value)) then
+    local is_object = type(value) == "table" or decode.type_of(value)
+    if select("#", ...) == 1 and is_object and not json.is_text_only(value) then
       self:json(value)
     else
       self:json { type = "print", data = text.line({}, ...) }

@@ -168,4 +168,13 @@ function M.encode(value)
   return scratch:get()
 end
 
+--- Whether a table has a text (__tostring) and no JSON: a map, a program.
+---@param value any
+---@return boolean
+function M.is_text_only(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  if type(meta) ~= "table" or not rawget(meta, "__tostring") then return false end
+  return not pcall(M.encode, value)
+end
+
 return M

@@ -64,6 +64,21 @@ local function is_histogram(map, key, value)
   return ARRAYS[map.type] and (map.name:find("hist") or map.name:find("dist")) ~= nil
 end
 
+--- With --json and --csv: all elements, values as they are.
+local function print_records(elements, keys, values, columns)
+  local tbl = output.api.table(columns)
+  for _, each in ipairs(elements) do
+    local row = {}
+    for _, part in ipairs(keys) do
+      row[#row + 1] = part.field and each.key[part.field] or each.key
+    end
+    for _, part in ipairs(values) do
+      row[#row + 1] = part.field and each.value[part.field] or each.value
+    end
+    tbl:row(row)
+  end
+end
+
 local function print_rows(elements)
   local keys = parts_of(elements[1].key, "key")
   local values = parts_of(elements[1].value, "value")
@@ -71,6 +86,7 @@ local function print_rows(elements)
   for _, list in ipairs { keys, values } do
     for _, part in ipairs(list) do columns[#columns + 1] = { name = part.name } end
   end
+  if not output.is_text() then return print_records(elements, keys, values, columns) end
   local rows = {}
   for i = 1, math.min(#elements, MOST_ROWS) do
     local row = {}
@@ -103,9 +119,11 @@ function M.print(map)
     end
   end
   local zeros = total - #elements
-  output.api.print(("%s, %d of %d%s"):format(tostring(map), #elements,
-                                             map:info().max_entries,
-                                             zeros > 0 and ", the others are 0" or ""))
+  if output.is_text() then
+    output.api.print(("%s, %d of %d%s"):format(tostring(map), #elements,
+                                               map:info().max_entries,
+                                               zeros > 0 and ", the others are 0" or ""))
+  end
   if #elements == 0 then return end
   if is_histogram(map, elements[1].key, elements[1].value) then
     return output.api.print_log2_hist(map)
