@@ -99,7 +99,9 @@ Error refused(const Program& program, const Shape& shape, const TestRunInput& in
               .code = Code::invalid,
               .message = "the kernel refused to test-run program '" + program.name() +
                          "': " + errno_text(error_number)};
-  if (error_number != EINVAL) return error;
+  // EFAULT is what a program of a kind like tp_btf gets.
+  const bool of_tracing = shape.type == BPF_PROG_TYPE_TRACING && error_number == EFAULT;
+  if (error_number != EINVAL && !of_tracing) return error;
   if (shape.type == BPF_PROG_TYPE_XDP && !input.context.empty() && !xdp_takes_context()) {
     error.code = Code::not_supported;
     error.message += ": this kernel gives programs of type xdp no context";
@@ -114,7 +116,7 @@ Error refused(const Program& program, const Shape& shape, const TestRunInput& in
   else if (shape.type == BPF_PROG_TYPE_TRACING)
     error.hint =
         "only fentry, fexit and fmod_ret programs on bpf_fentry_test functions "
-        "of the kernel can be run";
+        "of the kernel can be run; tp_btf as SEC(\"raw_tracepoint\")";
   else
     error.hint = "ctx must be as large as the context that the program reads";
   return error;

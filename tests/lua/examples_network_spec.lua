@@ -8,7 +8,8 @@ local harness = require "harness"
 local kernel = require "kernel"
 local net = require "net"
 local support = require "support"
-local describe, it, expect = harness.describe, harness.it, harness.expect
+local describe, it, expect, skip = harness.describe, harness.it, harness.expect,
+                                   harness.skip
 
 -- v0 (10.77.0.1) is ours; v1 (10.77.0.2) is in the namespace $NS.
 local function with_pair(fn)
@@ -275,6 +276,54 @@ describe("example", function()
         client:send("!fire", "127.0.0.1", 7007)
         tool:wait_lines "^ordinary: plain$"
         tool:wait_lines "^urgent: !fire$"
+        client:close()
+      end)
+    end)
+  end)
+
+  it("seg6local sees the packets of its segment, and drops a port", function()
+    local sender = "ebl-seg6-ex-" .. support.pid
+    support.sh("ip netns add " .. sender)
+    local ok, err = pcall(net.in_namespace, ([[
+      ip link add v0 type veth peer name v1 netns NS
+      ip -6 addr add fd00::1/64 dev v0 nodad
+      ip link set v0 up
+      sysctl -qw net.ipv6.conf.all.seg6_enabled=1 net.ipv6.conf.v0.seg6_enabled=1
+      sysctl -qw net.ipv6.conf.all.forwarding=1
+      ip -n NS -6 addr add fd00::2/64 dev v1 nodad
+      ip -n NS link set v1 up
+      ip -n NS -6 route add fc00::99 via fd00::1
+      ip -n NS -6 route add fd01::/64 encap seg6 mode inline segs fc00::99 dev v1
+    ]]):gsub("NS", sender), function()
+      example.with("seg6local fc00::99/128 v0 7013", {}, function(tool)
+        for _, port in ipairs { 7012, 7013 } do
+          local send = ("echo hello >/dev/udp/fd01::7/%d"):format(port)
+          support.sh(("ip netns exec %s bash -c %s"):format(sender, support.quote(send)))
+        end
+        tool:wait_lines "^fd00::2: port 7012, 0 segments left$"
+        tool:wait_lines "^fd00::2: port 7013, 0 segments left, dropped$"
+      end)
+      expect.truthy(not support.sh("ip -6 route").out:find "fc00::99", "the route has gone")
+    end)
+    support.sh("ip netns del " .. sender)
+    if not ok then error(err, 0) end
+  end)
+
+  it("netkit counts both ways of a pair, and keeps a port out", function()
+    net.in_namespace(nil, function()
+      local made = support.sh "ip link add nk0 type netkit"
+      if made.code ~= 0 then skip("ip link add type netkit: " .. made.err:match "[^\n]*") end
+      local peer = support.sh("ip -o link show type netkit").out:match "(nk%w+)@nk0"
+      support.sh(("ip link set nk0 up; ip link set %s up"):format(peer or "nk1"))
+      example.with("netkit nk0 7013", {}, function(tool)
+        local client = net.socket(net.UDP, 6)
+        local line
+        expect.truthy(support.eventually(function()
+          for _, port in ipairs { 7012, 7013 } do client:send("x", "ff02::1", port) end
+          line = tool:wait_lines "^%d+ for the peer, %d+ from it, %d+ kept out$"[1]
+          local counts = { line:match "^(%d+) for the peer, (%d+) from it, (%d+)" }
+          return tonumber(counts[1]) > tonumber(counts[3]) and tonumber(counts[3]) > 0
+        end), line)
         client:close()
       end)
     end)

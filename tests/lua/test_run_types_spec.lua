@@ -136,6 +136,37 @@ describe("test_run of each type", function()
     obj:close()
   end)
 
+  it("struct_ops: the kernel's struct for it, on its state", function()
+    local known, err = pcall(bpf.btf.type, "bpf_dummy_ops")
+    if not known then harness.skip(tostring(err)) end
+    local state = ffi.new("int[1]", 31)
+    local address = ffi.cast("uintptr_t", state)
+    local result, obj = run([[
+      u64 seen;
+      SEC("struct_ops/run") int BPF_PROG(run, struct bpf_dummy_ops_state *state, int a,
+                                         unsigned short b, char c, unsigned long d)
+      {
+        seen = state->val + a + b + c + d;
+        state->val = 77;
+        return 5;
+      }
+      SEC(".struct_ops") struct bpf_dummy_ops ops = { .test_2 = (void *)run };
+    ]], { ctx = ffi.new("uint64_t[5]", address, 1, 2, 3, 4) })
+    expect.equal({ result.retval, obj.variables.seen, state[0] }, { 5, 41, 77 })
+    obj:close()
+  end)
+
+  it("tp_btf: says what runs instead", function()
+    local obj = bpf.load { source = [[
+      SEC("tp_btf/sched_switch") int run(void *ctx) { return 0; }]] }
+    local ok, err = pcall(obj.programs.run.test_run, obj.programs.run)
+    expect.equal(ok, false)
+    if err.code ~= "not_permitted" then
+      expect.truthy(err.hint:find("SEC(\"raw_tracepoint\")", 1, true), err.hint)
+    end
+    obj:close()
+  end)
+
   it("what it cannot run is named: kprobe, sk_msg", function()
     for section, name in pairs { kprobe = "kprobe", sk_msg = "sk_msg" } do
       local obj = bpf.load { source = ([[
