@@ -45,6 +45,7 @@ obj.programs.from_peer:attach(("netkit:%s:peer"):format(device))
 print("watching " .. device)
 bpf.every(0.5, function()
   local v = obj.variables
-  print(("%d for the peer, %d from it, %d kept out"):format(v.received, v.sent, v.kept_out))
+  print(("%d for the peer, %d from it, %d kept out")
+        :format(v.received, v.sent, v.kept_out))
 end)
 bpf.run()

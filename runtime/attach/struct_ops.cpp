@@ -80,8 +80,12 @@ Members members_of(const bpf_object* object, const bpf_map* map) {
     size = sizeof of_program;
     const auto member =
         static_cast<std::uint32_t>(bpf_program__expected_attach_type(program));
-    if (::bpf_obj_get_info_by_fd(bpf_program__fd(program), &of_program, &size) == 0 &&
-        of_program.attach_btf_id == *type && member < kernel->count(*type))
+    const bool ours =
+        bpf_program__type(program) == BPF_PROG_TYPE_STRUCT_OPS &&
+        ::bpf_obj_get_info_by_fd(bpf_program__fd(program), &of_program, &size) == 0;
+    // Before 6.0 the kernel does not tell the struct; then it is taken for this one.
+    const bool of_type = !of_program.attach_btf_id || of_program.attach_btf_id == *type;
+    if (ours && of_type && member < kernel->count(*type))
       found.implemented.emplace_back(kernel->member(*type, member).name);
   }
   return found;

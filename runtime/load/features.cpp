@@ -85,19 +85,25 @@ constexpr Trial trials[] = {
     {"netfilter", type_netfilter, net, attach_netfilter, 1},
 };
 
+/// What a program is for, in the kernel's types.
+struct Target {
+  btf::TypeId type = 0;  ///< 0: there is none, or it needs none
+  unsigned attach_type = 0;
+};
+
 struct Outcome {
   int error = 0;  ///< errno; 0: it was loaded
   std::string log;
 };
 
 /// Has the kernel verify `instructions` as a program of that type.
-Outcome load(const Trial& trial, btf::TypeId target,
+Outcome load(const Trial& trial, const Target& target,
              std::span<const bpf_insn> instructions) {
   std::array<char, 4096> log = {};
   bpf_prog_load_opts options{};
   options.sz = sizeof options;
-  options.expected_attach_type = static_cast<bpf_attach_type>(trial.attach_type);
-  options.attach_btf_id = target;
+  options.expected_attach_type = static_cast<bpf_attach_type>(target.attach_type);
+  options.attach_btf_id = target.type;
   options.prog_flags = trial.flags;
   options.log_buf = log.data();
   options.log_size = log.size();
@@ -108,7 +114,7 @@ Outcome load(const Trial& trial, btf::TypeId target,
   return {.error = fd ? 0 : errno, .log = log.data()};
 }
 
-Outcome load_smallest(const Trial& trial, btf::TypeId target) {
+Outcome load_smallest(const Trial& trial, const Target& target) {
   const bpf_insn instructions[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = trial.result},
       {.code = BPF_JMP | BPF_EXIT}};
@@ -134,6 +140,18 @@ std::string permission_reason(int error, Capability needed, const PrivilegeFacts
   return message.substr(message.find(": ") + 2);
 }
 
+/// The number of a struct's first member that is a function: what a program of struct_ops
+/// has as its attach type.
+unsigned first_function(const btf::Btf& types, btf::TypeId type) {
+  for (std::uint32_t i = 0; i < types.count(type); i++) {
+    const btf::TypeId member = types.resolve(types.member(type, i).type);
+    if (types.kind(member) == btf::Kind::pointer &&
+        types.kind(types.resolve(types.target(member))) == btf::Kind::function_prototype)
+      return i;
+  }
+  return 0;
+}
+
 /// The kernel's types, read when first needed.
 class Kernel {
  public:
@@ -146,10 +164,15 @@ class Kernel {
     return types_.get();
   }
 
-  /// 0: there is none, or it needs none.
-  btf::TypeId target(const Trial& trial) {
-    if (!trial.target || !types()) return 0;
-    return types()->find(trial.target_kind, trial.target).value_or(0);
+  Target target(const Trial& trial) {
+    Target found{.attach_type = trial.attach_type};
+    // For freplace any type will do: the refusal is what tells.
+    if (trial.type == BPF_PROG_TYPE_EXT) found.type = 1;
+    if (!trial.target || !types()) return found;
+    found.type = types()->find(trial.target_kind, trial.target).value_or(0);
+    if (trial.type == BPF_PROG_TYPE_STRUCT_OPS && found.type)
+      found.attach_type = first_function(*types(), found.type);
+    return found;
   }
 
  private:
@@ -177,7 +200,7 @@ std::optional<std::string> refusal(const Trial& trial, const Outcome& outcome,
 
 /// Whether the verifier knows the function for such a program, whatever it says of the
 /// arguments, which are not there.
-bool may_call(const Trial& trial, btf::TypeId target, std::uint32_t helper) {
+bool may_call(const Trial& trial, const Target& target, std::uint32_t helper) {
   const bpf_insn instructions[] = {
       {.code = BPF_JMP | BPF_CALL, .imm = static_cast<std::int32_t>(helper)},
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = trial.result},
@@ -188,11 +211,6 @@ bool may_call(const Trial& trial, btf::TypeId target, std::uint32_t helper) {
        {"invalid func ", "unknown func ", "cannot use helper "})
     if (outcome.log.find(words) != std::string::npos) return false;
   return !outcome.log.empty();
-}
-
-/// For freplace any type of the kernel will do: the refusal is what tells.
-btf::TypeId target_of(Kernel& kernel, const Trial& trial) {
-  return trial.type == BPF_PROG_TYPE_EXT ? 1 : kernel.target(trial);
 }
 
 std::optional<Feature> map_feature(unsigned type, const PrivilegeFacts& facts) {
@@ -224,8 +242,9 @@ std::vector<Feature> probe_program_types() {
   Kernel kernel;
   std::vector<Feature> out;
   for (const Trial& trial : trials) {
-    const btf::TypeId target = target_of(kernel, trial);
-    const auto reason = refusal(trial, load_smallest(trial, target), target != 0, facts);
+    const Target target = kernel.target(trial);
+    const auto reason =
+        refusal(trial, load_smallest(trial, target), target.type != 0, facts);
     out.push_back({.name = trial.name,
                    .available = !reason,
                    .reason = reason.value_or(std::string())});
@@ -255,7 +274,7 @@ Result<std::vector<HelperSet>> probe_helpers() {
                  .hint = "pass the kernel's BTF with --btf FILE"};
   std::vector<HelperSet> out;
   for (const Trial& trial : trials) {
-    const btf::TypeId target = target_of(kernel, trial);
+    const Target target = kernel.target(trial);
     if (load_smallest(trial, target).error != 0) continue;
     HelperSet set{.program_type = trial.name, .helpers = {}};
     for (std::uint32_t i = 0; i < types->count(*numbers); i++) {

@@ -303,7 +303,8 @@ describe("example", function()
         tool:wait_lines "^fd00::2: port 7012, 0 segments left$"
         tool:wait_lines "^fd00::2: port 7013, 0 segments left, dropped$"
       end)
-      expect.truthy(not support.sh("ip -6 route").out:find "fc00::99", "the route has gone")
+      local left = support.sh("ip -6 route").out
+      expect.truthy(not left:find "fc00::99", "the route has gone")
     end)
     support.sh("ip netns del " .. sender)
     if not ok then error(err, 0) end
@@ -312,7 +313,7 @@ describe("example", function()
   it("netkit counts both ways of a pair, and keeps a port out", function()
     net.in_namespace(nil, function()
       local made = support.sh "ip link add nk0 type netkit"
-      if made.code ~= 0 then skip("ip link add type netkit: " .. made.err:match "[^\n]*") end
+      if made.code ~= 0 then skip("no netkit: " .. made.err:match "[^\n]*") end
       local peer = support.sh("ip -o link show type netkit").out:match "(nk%w+)@nk0"
       support.sh(("ip link set nk0 up; ip link set %s up"):format(peer or "nk1"))
       example.with("netkit nk0 7013", {}, function(tool)

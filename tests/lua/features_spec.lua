@@ -36,8 +36,12 @@ describe("bpf.features", function()
     expect.equal(found.privileges.unprivileged_bpf_disabled,
                  switch and switch:read("*n"))
     if switch then switch:close() end
-    expect.equal(found.mounts.tracefs and
-                 support.sh("test -e " .. found.mounts.tracefs .. "/events").code, 0)
+    for kind, place in pairs { tracefs = "/events", cgroup2 = "/cgroup.procs" } do
+      local mount = found.mounts[kind]
+      local test = mount and "test -e " .. mount .. place
+        or "! grep -q ' " .. kind .. " ' /proc/mounts"
+      expect.equal(support.sh(test).code, 0)
+    end
   end)
 
   for name, section in pairs {
