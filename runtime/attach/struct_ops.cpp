@@ -50,8 +50,8 @@ constexpr Wanted wanted_structs[] = {
     {"tcp_congestion_ops",
      ".name, .ssthresh, .undo_cwnd and one of .cong_avoid and .cong_control", tcp_needed,
      tcp_either,
-     ".name is missing or longer than 15 characters, or .flags has one that "
-     "programs may not set"},
+     ".name is missing, longer than 15 characters or of others than letters, digits, '_' "
+     "and '.', or .flags has one that programs may not set"},
 };
 
 /// The kernel's struct that a map is, and the functions of it that its object has

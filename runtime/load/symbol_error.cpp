@@ -166,9 +166,16 @@ std::optional<Error> unresolved_name(const LoadFailure& failure,
 Error open_failure(const std::string& object, const std::string& warning) {
   static const std::regex kExtern(R"(failed to find BTF for extern '(\w+)')");
   static const std::regex kField(R"(map '(\w+)': unknown field '(\w+)')");
+  static const std::regex kShared(
+      R"(struct_ops reloc (\w+): cannot use prog (\w+) .*func ptr (\w+))");
   Error error{.stage = Stage::load, .code = Code::invalid};
   std::smatch match;
-  if (std::regex_search(warning, match, kExtern)) {
+  if (std::regex_search(warning, match, kShared)) {
+    error.message = "program '" + match[2].str() + "' cannot be ." + match[3].str() +
+                    " of '" + match[1].str() + "': it is another member already";
+    error.hint = "write a program for each member, with SEC(\"struct_ops/" +
+                 match[3].str() + "\")";
+  } else if (std::regex_search(warning, match, kExtern)) {
     error.message =
         "'" + match[1].str() + "' is declared in '" + object + "' and defined nowhere";
     error.hint =

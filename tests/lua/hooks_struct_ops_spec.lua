@@ -158,6 +158,8 @@ describe("struct_ops", function()
       { source { "cong_avoid" },
         "the kernel refuses control: .ssthresh, .undo_cwnd are missing" },
       { source(whole, ""), "the kernel refuses control: .name is missing" },
+      { source(whole, "with-dash"),
+        "of others than letters, digits, '_' and '.'" },
       { source(whole, "cubic"),
         "the kernel refuses control: it has one of that name already" },
     } do
@@ -185,6 +187,12 @@ describe("struct_ops", function()
     expect.error("does not refer to any field", bpf.load, { source = [[
       SEC("struct_ops/f") u32 BPF_PROG(f, struct sock *sk) { return 2; }
       SEC(".struct_ops") struct tcp_congestion_ops control = { .sthresh = (void *)f };
+    ]] })
+    expect.error("program 'f' cannot be .undo_cwnd of 'control'", bpf.load, { source = [[
+      SEC("struct_ops/f") u32 BPF_PROG(f, struct sock *sk) { return 2; }
+      SEC(".struct_ops") struct tcp_congestion_ops control = {
+        .ssthresh = (void *)f, .undo_cwnd = (void *)f,
+      };
     ]] })
     local alone = bpf.load { source = [[
       SEC("struct_ops/f") u32 BPF_PROG(f, struct sock *sk) { return 2; }
