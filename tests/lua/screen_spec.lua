@@ -39,6 +39,7 @@ describe("on a terminal", function()
       s:keys("Tab")
       s:expect("> bpf.print_log2_hist\n$")
       s:keys("C-c")
+      s:expect("> bpf.print_log2_hist\n> ?\n$")
       s:type('count("tracepoint:sched:sched_wak')
       s:keys("Tab", "Tab") -- several: a list
       local text = s:expect("tracepoint:sched:sched_waking")
@@ -210,6 +211,18 @@ describe("on a terminal", function()
       expect.truthy(text:find("PCOMM", 1, true), "nothing was cleared")
       s:keys("C-c")
       expect.equal(s:code(), 0)
+    end)
+  end)
+
+  it("a one-liner prints what it has counted at Ctrl-C", function()
+    local line = ([[count("tracepoint:sched:sched_process_exec", "comm", ]]
+                  .. [[{filter = 'comm == "%s"'}) io.write("counting\n")]]):format(name)
+    screen.with(("%s -e %s"):format(program, support.quote(line)), function(s)
+      s:expect("^counting\n$")
+      for _ = 1, 3 do make_event() end
+      s:keys("C-c")
+      expect.equal(s:code(), 0)
+      s:expect("^counting\n%^C? *COUNT COMM\n +3 " .. name .. "\n$")
     end)
   end)
 
