@@ -126,10 +126,32 @@ local function sources(code, at)
   end
 end
 
+-- How the kernel marks accesses that may fault, by class and mode, and what they are
+-- otherwise: loads and stores, sign-extending loads, atomic ones in an arena.
+local LDX, ST, STX = 1, 2, 3
+local GUARDED = { [LDX] = { [0x20] = 0x60, [0x40] = 0x80, [0xa0] = 0x60 },
+                  [ST] = { [0xa0] = 0x60 }, [STX] = { [0xa0] = 0x60, [0xe0] = 0xc0 } }
+
+--- The instructions without these marks, which LLVM does not know.
+local function unguarded(code)
+  local size = #code / INSTRUCTION
+  local out = ffi.new("struct ebl_bpf_instruction[?]", size)
+  ffi.copy(out, code, #code)
+  local place = 0
+  while place < size do
+    local byte = out[place].code
+    local modes = GUARDED[bit.band(byte, 7)]
+    local plain = modes and modes[bit.band(byte, 0xe0)]
+    if plain then out[place].code = bit.bor(plain, bit.band(byte, 0x1f)) end
+    place = place + (byte == LOAD_64 and 2 or 1)
+  end
+  return ffi.string(out, #code)
+end
+
 local function xlated(code)
   local out, base, write_source = {}, call_base(), sources(code, "instruction")
   local all = ffi.cast("const struct ebl_bpf_instruction *", code.xlated)
-  for _, one in ipairs(disassembled(code.xlated, "bpf")) do
+  for _, one in ipairs(disassembled(unguarded(code.xlated), "bpf")) do
     local place = one.at / INSTRUCTION
     local name = function_at(code, place)
     if name then out[#out + 1] = name .. ":" end

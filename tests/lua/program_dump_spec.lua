@@ -100,6 +100,37 @@ describe("program:dump", function()
     end)
   end)
 
+  it("knows what the kernel's accesses to an arena and to kernel memory are", function()
+    local guarded = bpf.load { source = [[
+      SEC("tp_btf/sched_switch")
+      int BPF_PROG(on_switch, bool preempt, struct task_struct *prev)
+      {
+        return prev->parent->pid;
+      }
+    ]] }
+    local text = guarded.programs.on_switch:dump "xlated"
+    guarded:close()
+    expect.truthy(text:find ": w0 = %*%(u32 %*%)%(r%d %+ %d+%)\n", text)
+    expect.truthy(not text:find "unknown instruction", text)
+    local obj = bpf.load { source = [[
+      ARENA(memory, 1);
+      struct node { u64 count; };
+      SEC("syscall") int count(void *ctx)
+      {
+        struct node __arena *node = bpf_arena_alloc_pages(&memory, 0, 1, -1, 0);
+
+        if (node)
+          __sync_fetch_and_add(&node->count, 3);
+        return 0;
+      }
+    ]] }
+    text = kernel.try(obj.programs.count.dump, obj.programs.count, "xlated")
+    obj:close()
+    has(text, "call bpf_arena_alloc_pages\n")
+    has(text, "lock *(u64 *)(")
+    expect.truthy(not text:find "unknown instruction", text)
+  end)
+
   it("takes one of two words", function()
     with_object(function(obj)
       local one = obj.programs.dumped_program
