@@ -53,8 +53,8 @@ local CHECKS = {
     work = "dd if=/dev/zero of=/dev/null bs=1 count=1000000" },
   ["Why tasks leave the CPU"] = { '"kstack":%[".-schedule', work = "sleep 0.1" },
   ["How large block requests are"] = { '"count":[1-9]', beside = WRITES },
-  ["Who makes block requests, of what size"] = { '"comm":"dd","bytes":8192}',
-    beside = WRITES },
+  ["Who makes block requests, of what size"] = { -- some kernels have a thread do it
+    '{"pid":%d+,"comm":"[^"]+","bytes":8192}', beside = WRITES },
   ["A field deep in the kernel's structs: names of opened files"] = {
     '{"name":"version"}', work = "cat /proc/version" },
   ["Which programs are started, with their arguments"] = {
