@@ -25,6 +25,9 @@ M.pid = tonumber(ffi.C.getpid())
 --- Every time limit of a spec comes from here.
 M.patience = math.max(1, tonumber(os.getenv "EBPF_LUA_TEST_PATIENCE") or 1)
 
+--- Whether this is a virtual machine, where the kernel is what is tested (tests/vm/init).
+M.in_machine = os.getenv "EBPF_LUA_TEST_MACHINE" ~= nil
+
 --- A shell function for the commands of a spec: `wait_for COMMAND...` runs it until it
 --- succeeds, for at most 20 patient seconds; false when it never did.
 M.WAIT_FOR = ([[
