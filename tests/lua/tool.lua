@@ -224,10 +224,10 @@ function M.histogram(text, title)
   return rows, sum
 end
 
---- What every tool does alike, and on every kernel (tested on the host alone, therefore):
---- help, mistakes, -d, a closed pipe. `options.banner`: what it says on standard error when
---- it is attached; `options.arguments`: what it is always given; `options.duration`: where
---- -d is something else.
+--- What every tool does alike, on every kernel, and is tested on the host alone for
+--- that: help, mistakes, -d, a closed pipe. `options.banner`: what it says on standard
+--- error when it is attached; `options.arguments`: what it is always given;
+--- `options.duration`: where -d is something else.
 function M.common_tests(name, options)
   if support.in_machine then return end
   local arguments = options.arguments and options.arguments .. " " or ""
