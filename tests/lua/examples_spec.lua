@@ -149,13 +149,9 @@ describe("example", function()
   end)
 
   it("uprobe_pattern counts the calls of functions", function()
-    local many = support.quote(support.program:match "^(.*/)" .. "many_functions")
-    local result = support.sh(([[
-      %s -d %d %s %s 'many_00*' & example=$!
-      while kill -0 $example; do %s 1; sleep 0.1; done >/dev/null 2>&1
-      wait $example
-    ]]):format(support.quote(support.program), 3 * support.patience,
-               example.file "uprobe_pattern", many, many))
+    local many = support.program:match "^(.*/)" .. "many_functions"
+    local result = example.run(("uprobe_pattern %s 'many_00*'"):format(
+      support.quote(many)), "-c " .. support.quote(many .. " 1"))
     if result.err:find "get_attach_cookie" then harness.skip(result.err) end
     example.printed(result)
     expect.truthy(result.err:find "of 100 functions", result.err)

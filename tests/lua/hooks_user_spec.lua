@@ -162,10 +162,9 @@ describe("uprobe by pattern", function()
   end)
 
   it("is one link of a quick probe, counted by function", function()
-    local result = support.sh(("%s -d %d -e %s & p=$!; %s; wait $p"):format(
-      support.quote(support.program), 4 * support.patience,
-      support.quote(('count("uprobe:%s:many_000*")'):format(MANY)),
-      ("while kill -0 $p; do %s 1; sleep 0.1; done >/dev/null 2>&1"):format(MANY)))
+    local result = support.run(("-c %s -e %s"):format(
+      support.quote(MANY .. " 1"),
+      support.quote(('count("uprobe:%s:many_000*")'):format(MANY))))
     if result.code == 4 then harness.skip(result.err) end
     expect.truthy(result.code == 0, result.err)
     for i = 0, 9 do
