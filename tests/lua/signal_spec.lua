@@ -27,7 +27,7 @@ local function run_and(script, commands, before)
       cd %s
       %s %s script.lua >out 2>err &
       P=$!
-      wait_for grep -q ready err
+      wait_for grep -qs ready err
       alive() { kill -0 $1 2>/dev/null; }
       dead() { ! alive $1; }
       gone() { wait_for dead $1; }
@@ -58,8 +58,11 @@ describe("a first signal", function()
   it("ends a long row of attachments where it is", function()
     local result = run_and("local bpf = require 'bpf'\nlocal SOURCE = " .. COUNTER .. [[
 
+local row = {} -- the last 40: a tracepoint holds 64 programs
 for i = 1, 1e6 do
-  bpf.load { source = SOURCE }:attach()
+  row[i] = bpf.load { source = SOURCE }
+  row[i]:attach()
+  if row[i - 40] then row[i - 40]:close() end
   if i == 5 then io.stderr:write("ready\n") end
 end
 ]], "kill -INT $P")
@@ -137,7 +140,7 @@ describe("a second signal", function()
         cd %s; stty sane; stty -g >before
         %s script.lua </dev/tty 2>err &
         P=$!
-        wait_for grep -q ready err
+        wait_for grep -qs ready err
         stty -g >during
         kill -INT $P; sleep 0.5; kill -INT $P; wait $P
         stty -g >after
