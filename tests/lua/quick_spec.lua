@@ -160,11 +160,18 @@ describe("count", function()
         p:edit { filter = ("%s && uid < %d"):format(mine, 1000 + edit) }
       end
     end)
-    expect.equal(p.data, { { pid = who, count = count } })
+    -- A kernel that preempts itself skips programs while a system call about a map waits
+    -- on their CPU, and counts that, of other processes' calls too.
+    local missed = 0
+    for _, link in ipairs(p.object.links) do missed = missed + (link:missed() or 0) end
+    local seen = p.data[1].count
+    expect.equal(p.data, { { pid = who, count = seen } })
+    expect.truthy(seen <= count and seen >= count - missed,
+                  ("%d of %d, %d missed"):format(seen, count, missed))
     p:edit { filter = "pid == 1 && pid == 2" }
     local silent = caller(100)
     silent.run()
-    expect.equal(p.data[1].count, count)
+    expect.equal(p.data[1].count, seen)
     p:stop()
   end)
 end)
