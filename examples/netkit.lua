@@ -2,8 +2,8 @@
 -- Both ends of a netkit pair, the way into and out of a container: what the peer sends
 -- passes one program, what comes for it passes the other. UDP to one port is kept out.
 --
---   ip link add nk0 type netkit
---   ebpf-lua examples/netkit.lua nk0 7013
+--   ip link add web type netkit
+--   ebpf-lua examples/netkit.lua web 7013
 local bpf = require "bpf"
 
 local device, closed = arg[1], tonumber(arg[2])
