@@ -105,7 +105,7 @@ def wait_for_marker(output, start):
 
 
 def _end(process):
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGTERM)  # SIGINT is ignored below a shell's `&`
     try:
         while process.stdout.read(65536):
             pass

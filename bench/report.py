@@ -9,7 +9,7 @@ import sys
 import frame
 import plot
 
-ORDER = ("startup", "events", "maps", "attach", "memory", "scale")
+ORDER = ("startup", "repl", "events", "maps", "attach", "memory", "scale")
 TEXT = """# Performance
 
 `./dev bench --write` made this page: nothing of it is written by hand. {machine}
