@@ -203,6 +203,24 @@ function M.client(text, port, patience)
   return self
 end
 
+--- Addresses whose packets leave by the first device of M.netkit_up's pair, and by its peer.
+M.THROUGH_PRIMARY, M.THROUGH_PEER = "2001:db8::2", "2001:db8:1::2"
+
+--- Sets both ends of a netkit pair up, in one namespace. The kernel has named the peer: nk0,
+--- or the next that is free.
+---@param primary string
+function M.netkit_up(primary)
+  local peer = assert(support.sh("ip -o link show type netkit").out:match "(nk%d+)@")
+  local done = support.sh(([[
+    set -e
+    ip addr add 2001:db8::1/64 dev %s nodad
+    ip addr add 2001:db8:1::1/64 dev %s nodad
+    ip link set %s up
+    ip link set %s up
+  ]]):format(primary, peer, primary, peer))
+  assert(done.code == 0, done.err)
+end
+
 --- A stream socket of the file system: `call` is bind or connect.
 local function unix(path, call)
   local fd = assert(outcome(C.socket(1, M.TCP, 0)))
