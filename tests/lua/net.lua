@@ -203,11 +203,12 @@ function M.client(text, port, patience)
   return self
 end
 
---- Addresses whose packets leave by the first device of M.netkit_up's pair, and by its peer.
+--- Addresses whose packets leave by the first device of M.netkit_up's pair, and by its
+--- peer.
 M.THROUGH_PRIMARY, M.THROUGH_PEER = "2001:db8::2", "2001:db8:1::2"
 
---- Sets both ends of a netkit pair up, in one namespace. The kernel has named the peer: nk0,
---- or the next that is free.
+--- Sets both ends of a netkit pair up, in one namespace. The kernel has named the peer:
+--- nk0, or the next that is free.
 ---@param primary string
 function M.netkit_up(primary)
   local peer = assert(support.sh("ip -o link show type netkit").out:match "(nk%d+)@")
