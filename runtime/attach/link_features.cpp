@@ -8,7 +8,7 @@
 
 #include "attach/link_create.h"
 #include "attach/uprobe_multi.h"
-#include "btf/btf.h"
+#include "load/struct_ops.h"
 
 namespace ebl::attach {
 namespace {
@@ -68,11 +68,8 @@ load::Feature of_perf(const char* name) {
   return {.name = name, .available = false, .reason = "there is no " + path};
 }
 
-/// By its type: a link needs a struct that was written to its map.
 load::Feature of_struct_ops() {
-  const Result<btf::Btf> kernel = btf::Btf::from_file("/sys/kernel/btf/vmlinux");
-  const bool known =
-      kernel && kernel->find(btf::Kind::structure, "bpf_struct_ops_link").has_value();
+  const bool known = load::kernel_has_struct_ops_links();
   return {
       .name = "struct_ops",
       .available = known,

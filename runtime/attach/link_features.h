@@ -1,5 +1,4 @@
-// Which hooks this kernel holds by a descriptor (a link), found out by trying, and which
-// of ours a keeper child undoes because there is none.
+// Which hooks this kernel holds by a descriptor (a link).
 #pragma once
 
 #include <vector>
@@ -8,7 +7,8 @@
 
 namespace ebl::attach {
 
-/// "kprobe_multi", "uprobe_multi", "tcx", "netkit", "struct_ops"… Nothing is attached.
+/// Found by trying, but for struct_ops: "kprobe_multi", "tcx", "netkit"… Nothing stays
+/// attached.
 std::vector<load::Feature> probe_links();
 
 }  // namespace ebl::attach

@@ -31,13 +31,6 @@ bool is_btf(std::span<const std::byte> data) {
   return header.magic == BTF_MAGIC && header.hdr_len >= sizeof header;
 }
 
-/// Whether this kernel has links for struct_ops. Trying needs the type ids that only a
-/// load finds out, and a load cannot be tried twice: so by the kernel's own types.
-bool kernel_has_links() {
-  const Result<btf::Btf> kernel = btf::Btf::from_file("/sys/kernel/btf/vmlinux");
-  return kernel && kernel->find(btf::Kind::structure, "bpf_struct_ops_link").has_value();
-}
-
 }  // namespace
 
 void rename_struct_ops(std::vector<std::byte>& elf) {
@@ -59,13 +52,18 @@ void rename_struct_ops(std::vector<std::byte>& elf) {
   }
 }
 
+bool kernel_has_struct_ops_links() {
+  const Result<btf::Btf> kernel = btf::Btf::from_file("/sys/kernel/btf/vmlinux");
+  return kernel && kernel->find(btf::Kind::structure, "bpf_struct_ops_link").has_value();
+}
+
 void prefer_struct_ops_links(bpf_object* object) {
   std::vector<bpf_map*> found;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) found.push_back(map);
   }
-  if (found.empty() || !kernel_has_links()) return;
+  if (found.empty() || !kernel_has_struct_ops_links()) return;
   for (bpf_map* one : found)
     bpf_map__set_map_flags(one, bpf_map__map_flags(one) | kStructOpsLink);
 }

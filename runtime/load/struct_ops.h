@@ -17,6 +17,10 @@ inline constexpr unsigned kStructOpsLink = 1u << 13;
 /// here both have a link wherever the kernel has them.
 void rename_struct_ops(std::vector<std::byte>& elf);
 
+/// Whether this kernel has links for struct_ops, by its own types: trying needs type ids
+/// that only a load finds out, and a load cannot be tried twice.
+bool kernel_has_struct_ops_links();
+
 /// Sets kStructOpsLink on the struct_ops maps of an opened object where this kernel has
 /// links for them.
 void prefer_struct_ops_links(bpf_object* object);
