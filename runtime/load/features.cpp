@@ -216,14 +216,13 @@ bool may_call(const Trial& trial, const Target& target, std::uint32_t helper) {
 std::optional<Feature> map_feature(unsigned type, const PrivilegeFacts& facts) {
   const std::string name = map_type_name(type);
   if (name.starts_with("type ")) return std::nullopt;  // libbpf knows no such kind
-  errno = 0;
-  int answer = 0;
   if (type == kArenaType) {
     Result<Arena> arena = Arena::create("trial", 1, BPF_F_MMAPABLE);
     if (arena) return Feature{.name = name, .available = true, .reason = {}};
     return Feature{.name = name, .available = false, .reason = arena.error().message};
   }
-  answer = libbpf_probe_bpf_map_type(static_cast<bpf_map_type>(type), nullptr);
+  errno = 0;
+  const int answer = libbpf_probe_bpf_map_type(static_cast<bpf_map_type>(type), nullptr);
   if (answer == 1) return Feature{.name = name, .available = true, .reason = {}};
   const int error = answer < 0 ? -answer : errno;
   const bool refused = error == EPERM || error == EACCES;

@@ -10,6 +10,7 @@
 
 #include "base/mounts.h"
 #include "base/permissions.h"
+#include "load/loaded_types.h"
 
 namespace ebl::load {
 namespace {
@@ -25,18 +26,7 @@ Error map_error(const std::string& what, int error) {
 }
 
 std::unique_ptr<btf::Btf> types_of(std::uint32_t id) {
-  const UniqueFd fd(id ? bpf_btf_get_fd_by_id(id) : -1);
-  if (!fd) return nullptr;
-  bpf_btf_info info{};
-  std::uint32_t size = sizeof info;
-  if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return nullptr;
-  std::vector<std::byte> bytes(info.btf_size);
-  info = {};
-  info.btf = reinterpret_cast<std::uintptr_t>(bytes.data());
-  info.btf_size = static_cast<std::uint32_t>(bytes.size());
-  size = sizeof info;
-  if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return nullptr;
-  Result<btf::Btf> types = btf::Btf::from_bytes(std::move(bytes));
+  Result<btf::Btf> types = btf::Btf::from_bytes(loaded_types(id));
   return types ? std::make_unique<btf::Btf>(std::move(*types)) : nullptr;
 }
 

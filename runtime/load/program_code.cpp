@@ -14,6 +14,7 @@
 #include "base/permissions.h"
 #include "base/unique_fd.h"
 #include "btf/btf.h"
+#include "load/loaded_types.h"
 
 namespace ebl::load {
 namespace {
@@ -43,16 +44,7 @@ struct Types {
 };
 
 std::optional<Types> types_of(std::uint32_t btf_id) {
-  const UniqueFd fd(::bpf_btf_get_fd_by_id(btf_id));
-  bpf_btf_info info{};
-  std::uint32_t size = sizeof info;
-  if (!fd || ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return std::nullopt;
-  std::vector<std::byte> bytes(info.btf_size);
-  info = {};
-  info.btf = reinterpret_cast<std::uintptr_t>(bytes.data());
-  info.btf_size = static_cast<std::uint32_t>(bytes.size());
-  size = sizeof info;
-  if (::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return std::nullopt;
+  std::vector<std::byte> bytes = loaded_types(btf_id);
   btf_header header{};
   if (bytes.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -189,8 +181,7 @@ Result<ProgramCode> program_code(int program_fd) {
   if (raw.xlated.empty()) return refused("read a program's instructions", EPERM, kToRead);
   ProgramCode code;
   code.name = raw.sizes.name;
-  const std::optional<Types> types =
-      raw.sizes.btf_id ? types_of(raw.sizes.btf_id) : std::nullopt;
+  const std::optional<Types> types = types_of(raw.sizes.btf_id);
   add_functions(code, raw, types ? &*types : nullptr);
   if (types) add_lines(code, raw, *types);
   for (const std::uint32_t id : raw.maps) code.maps[id] = map_name(id);
