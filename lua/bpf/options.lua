@@ -25,4 +25,20 @@ function M.check(call, options, types)
   end
 end
 
+--- The one of these options that was given.
+---@param call string
+---@param options any
+---@param types table<string, string>
+---@param names string of all, for the message
+---@return string name
+---@return any value
+function M.one_of(call, options, types, names)
+  M.check(call, options, types)
+  local name, value = next(options)
+  if not name or next(options, name) then
+    errors.misuse(("%s takes one of %s"):format(call, names))
+  end
+  return name, value
+end
+
 return M

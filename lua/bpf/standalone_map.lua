@@ -29,12 +29,9 @@ function Opened.forget() end
 ---@param options {path: string?, id: integer?, name: string?} one of them
 ---@return bpf.Map
 function M.open(options)
-  option_table.check("bpf.open_map", options,
-                     { path = "string", id = "number", name = "string" })
-  local how, what = next(options)
-  if not how or next(options, how) then
-    errors.misuse("bpf.open_map takes one of path, id and name")
-  end
+  local how, what = option_table.one_of(
+    "bpf.open_map", options, { path = "string", id = "number", name = "string" },
+    "path, id and name")
   local handle = errors.check(host.open_map(how, what))
   local entry = handle:maps()[1]
   local owner = setmetatable({ name = entry.name, handle = handle }, Opened)

@@ -55,12 +55,9 @@ end
 ---@param options {path: string?, id: integer?, name: string?} one of them
 ---@return bpf.OpenedProgram
 function M.open(options)
-  option_table.check("bpf.open_program", options,
-                     { path = "string", id = "number", name = "string" })
-  local how, what = next(options)
-  if not how or next(options, how) then
-    errors.misuse("bpf.open_program takes one of path, id and name")
-  end
+  local how, what = option_table.one_of(
+    "bpf.open_program", options, { path = "string", id = "number", name = "string" },
+    "path, id and name")
   local handle = errors.check(host.open_program(how, what))
   local name = errors.check(host.program_info(handle:fd())).name
   return setmetatable({ name = name, handle = handle }, Opened)
