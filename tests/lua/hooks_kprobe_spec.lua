@@ -66,19 +66,21 @@ local function needs_misses(link)
 end
 
 describe("missed runs", function()
-  it("of a kretprobe with maxactive=2, where more calls run at a time", function()
-    with([[
-      u64 returns;
-      SEC("kretprobe") int on_return(struct pt_regs *ctx)
-      {
-        char comm[16];
+  local RETURNS = [[
+    u64 returns;
+    SEC("%s") int on_return(struct pt_regs *ctx)
+    {
+      char comm[16];
 
-        bpf_get_current_comm(comm, sizeof(comm));
-        if (comm[0] == 's' && comm[1] == 'l' && comm[2] == 'e' && comm[3] == 'e')
-          __sync_fetch_and_add(&returns, 1);
-        return 0;
-      }
-    ]], function(obj)
+      bpf_get_current_comm(comm, sizeof(comm));
+      if (comm[0] == 's' && comm[1] == 'l' && comm[2] == 'e' && comm[3] == 'e')
+        __sync_fetch_and_add(&returns, 1);
+      return 0;
+    }
+  ]]
+
+  it("of a kretprobe with maxactive=2, where more calls run at a time", function()
+    with(RETURNS:format("kretprobe"), function(obj)
       local link = kernel.attach(obj.programs.on_return, "kretprobe:hrtimer_nanosleep",
                                  { maxactive = 2, cookie = nil })
       sleepers(6)
@@ -118,18 +120,7 @@ describe("missed runs", function()
   end
 
   it("of kretprobe.multi, where more calls run than there is room", function()
-    with([[
-      u64 returns;
-      SEC("kretprobe.multi") int on_return(struct pt_regs *ctx)
-      {
-        char comm[16];
-
-        bpf_get_current_comm(comm, sizeof(comm));
-        if (comm[0] == 's' && comm[1] == 'l' && comm[2] == 'e' && comm[3] == 'e')
-          __sync_fetch_and_add(&returns, 1);
-        return 0;
-      }
-    ]], function(obj)
+    with(RETURNS:format("kretprobe.multi"), function(obj)
       local link = kernel.attach(obj.programs.on_return, "kretprobe:hrtimer_nanosleep")
       sleepers(30)
       local returns, missed = obj.variables.returns, link:missed()

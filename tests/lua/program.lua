@@ -1,4 +1,5 @@
 --- What specs expect of whole runs of the program: its exit code and what it says.
+local harness = require "harness"
 local support = require "support"
 
 local M = {}
@@ -28,6 +29,15 @@ end
 --- The same for a chunk of Lua.
 function M.chunk_fails(chunk, code, ...)
   return M.failed(support.run("-e " .. support.quote(chunk)), code, ...)
+end
+
+--- The same without CAP_SYS_ADMIN, which the error names: exit code 3.
+function M.needs_sys_admin(chunk, message)
+  if support.sh("command -v setpriv").code ~= 0 then harness.skip "no setpriv" end
+  local command = "setpriv --inh-caps -all --bounding-set -sys_admin %s -e %s"
+  M.failed(support.sh(command:format(support.quote(support.program),
+                                     support.quote(chunk))),
+           3, message, "CAP_SYS_ADMIN")
 end
 
 --- The program, run with these arguments, prints just this and ends with 0.

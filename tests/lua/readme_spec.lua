@@ -11,13 +11,6 @@ local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local README = here .. "../../README.md"
 local BEGIN, FENCE = "```\n$ sudo ebpf-lua\n", "\n```\n"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 --- What is before the session, the session, and what is behind it.
 local function parts(text)
   local _, first = text:find(BEGIN, 1, true)
@@ -83,7 +76,7 @@ end
 
 describe("README.md", function()
   it("has a session at the prompt that comes out the same", function()
-    local before, session, after = parts(read(README))
+    local before, session, after = parts(support.read(README))
     local list, whole = steps(session)
     expect.truthy(#list >= 5, "lines that are typed")
     local command = support.quote(support.program) .. " --color never"

@@ -19,14 +19,6 @@ local function caller(count)
   return ("%s %s getppid %d %s"):format(support.program, ACTOR, count - 1, gate)
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  os.remove(path)
-  return text
-end
-
 describe("-c", function()
   it("counts what the command does, all of it and nothing else", function()
     local going = temporary()
@@ -168,11 +160,12 @@ describe("-o", function()
     local result = support.run(("-o %s -c 'echo mine' -e 'print(1) io.write(2, \"\\n\")'")
                                :format(path))
     expect.equal(result.out, "mine\n")
-    expect.equal(read(path), "1\n2\n")
+    expect.equal(support.read_and_remove(path), "1\n2\n")
     support.run(("-o %s --csv -l tracepoint:sched:sched_switch"):format(path))
-    expect.equal(read(path), "probe\ntracepoint:sched:sched_switch\n")
+    expect.equal(support.read_and_remove(path), "probe\ntracepoint:sched:sched_switch\n")
     support.run(("opensnoop --csv -o %s -c true"):format(path))
-    expect.truthy(read(path):find("^[%w_,]+\n%d+,true,"), "rows of opensnoop")
+    expect.truthy(support.read_and_remove(path):find("^[%w_,]+\n%d+,true,"),
+                  "rows of opensnoop")
   end)
 
   it("says why a file cannot be written", function()

@@ -42,10 +42,20 @@ function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
-local function read_and_remove(path)
+--- All of a file that is there.
+---@param path string
+---@return string
+function M.read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("*a")
   file:close()
+  return text
+end
+
+---@param path string
+---@return string
+function M.read_and_remove(path)
+  local text = M.read(path)
   os.remove(path)
   return text
 end
@@ -58,7 +68,7 @@ function M.sh(command)
   local status = os.execute(("timeout -k 1 %d bash -c %s >%s 2>%s </dev/null")
                             :format(60 * M.patience, M.quote(command), out, err))
   local code = status >= 256 and math.floor(status / 256) or status
-  return { code = code, out = read_and_remove(out), err = read_and_remove(err) }
+  return { code = code, out = M.read_and_remove(out), err = M.read_and_remove(err) }
 end
 
 --- Runs the program under test with these arguments (shell words).
