@@ -17,7 +17,7 @@ local BATCHES_A_TURN = 32
 -- As a file of this program: tracebacks leave it out.
 local DRAIN_NAME = "@ebpf-lua:bpf/events.lua drain"
 local DRAIN = [[
-local C, reader, handler, view, size, short, begun, loop = ...
+local C, reader, handler, view, size, short, begun, loop, cast, word = ...
 local records, run = C.ebl_reader_records(reader), C.ebl_reader_run(reader)
 return function()
   local total = 0
@@ -25,8 +25,13 @@ return function()
     local count = C.ebl_reader_peek_run(reader)
     if count > 0 and run.size >= size then
       local first, stride, cpu = run.first, run.stride, run.cpu
+      local headers, header = run.headers, run.header
       begun.stride = stride
       for offset = 0, (count - 1) * stride, stride do
+        if cast(word, headers + offset)[0] ~= header then
+          count = offset / stride
+          break
+        end
         begun.place = offset
         handler(view(first + offset), cpu)
         if loop.stopping() then
@@ -61,6 +66,8 @@ return function()
   return total, true
 end
 ]]
+
+local word = ffi.typeof "const uint32_t *"
 
 -- Which record the handler has: number place / stride of its batch; stride 0: none.
 local begun = ffi.typeof "struct { int32_t place, stride; }"
@@ -102,7 +109,7 @@ function Reader:each(handler, set, index)
   local size = set:size(index)
   local make = assert(loadstring(DRAIN:format(BATCHES_A_TURN), DRAIN_NAME))
   local drain = make(C, self.pointer, handler, set:borrow(index), size, padding(size),
-                     self.begun, loop)
+                     self.begun, loop, ffi.cast, word)
   local at, pointer = self.begun, self.pointer
   local busy = false
   local function guarded()

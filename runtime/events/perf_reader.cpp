@@ -155,6 +155,8 @@ std::uint32_t PerfReader::run_of(Ring& ring) noexcept {
   }
   if (count < kShortRun && count * stride < left) return 0;
   run_ = {.first = data + at + sizeof(Start),
+          .headers = data + at + offsetof(Start, size),
+          .header = first.size,
           .stride = static_cast<std::uint32_t>(stride),
           .size = first.size,
           .cpu = ring.cpu};

@@ -1,7 +1,7 @@
 // Reader: pulls batches of records out of a ring or perf buffer.
 //
 // Records of one size, as most rings have them, cost less as a run: no list of them is
-// made, and whoever reads them needs to look at no header.
+// made.
 //
 //   while (std::uint32_t n = reader.peek()) {
 //     for (i < n) handle(reader.records()[i]);   // borrowed views
@@ -27,8 +27,9 @@ class Reader {
   /// none.
   virtual std::uint32_t peek() noexcept = 0;
   /// The same for records that all have the size of the next one: fills run(), not
-  /// records(). 0 when there are none, or when so few of them are in a row that peek()
-  /// does better.
+  /// records(), and returns the most that the run can have: whoever reads them sees by
+  /// their headers where it ends. 0 when there are none, or when so few of them are in a
+  /// row that peek() does better.
   virtual std::uint32_t peek_run() noexcept = 0;
   /// Takes the first `count` records of the last peek() or peek_run(): their memory is
   /// the kernel's again.

@@ -22,6 +22,14 @@ std::uint64_t record_bytes(std::uint32_t payload) {
   return (std::uint64_t{payload} + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
 }
 
+// x86 keeps the order of loads: whoever has seen a committed header sees its payload.
+// Elsewhere each header needs an acquire, which Lua does not have.
+#ifdef __x86_64__
+constexpr bool kLoadsInOrder = true;
+#else
+constexpr bool kLoadsInOrder = false;
+#endif
+
 }  // namespace
 
 Result<std::unique_ptr<RingReader>> RingReader::open(int map_fd, std::uint32_t bytes) {
@@ -91,15 +99,19 @@ std::uint32_t RingReader::peek_run() noexcept {
   const std::uint64_t stride = record_bytes(header);
   const std::uint64_t most =
       std::min<std::uint64_t>(kBatchRecords, (end - start) / stride);
-  std::uint32_t count = 1;
-  while (count < most && header_at(count * stride) == header) count++;
-  const std::uint64_t position = start + count * stride;
-  if (count < kShortRun && position < end) return 0;
+  const std::uint64_t looked =
+      kLoadsInOrder ? std::min<std::uint64_t>(most, kShortRun) : most;
+  std::uint64_t count = 1;
+  while (count < looked && header_at(count * stride) == header) count++;
+  if (count < kShortRun && start + count * stride < end) return 0;
+  if (kLoadsInOrder && count == looked) count = most;
   run_ = {.first = first + BPF_RINGBUF_HDR_SZ,
+          .headers = first,
+          .header = header,
           .stride = static_cast<std::uint32_t>(stride),
           .size = header};
-  peeked_ = count;
-  return count;
+  peeked_ = static_cast<std::uint32_t>(count);
+  return peeked_;
 }
 
 void RingReader::release(std::uint32_t count) noexcept {

@@ -20,6 +20,8 @@ typedef struct {
 } ebl_record;
 typedef struct {
   const uint8_t* first;
+  const uint8_t* headers;
+  uint32_t header;
   uint32_t stride;
   uint32_t size;
   uint32_t cpu;
