@@ -269,7 +269,7 @@ end
 --- Makes a file of a bpffs that keeps the map beyond the end of the program.
 ---@param path string
 function Map:pin(path)
-  errors.check(host.pin_map(ready(self).map_fd, path))
+  errors.check(host.pin(ready(self).map_fd, "the map", path))
 end
 
 --- Forbids user space, this program included, to write to the map from now on.

@@ -41,4 +41,19 @@ function M.one_of(call, options, types, names)
   return name, value
 end
 
+local EXISTING = { path = "string", id = "number", name = "string" }
+
+--- How a script names a map or program that the kernel has: by one of path, id and name.
+---@param call string
+---@param options any
+---@return "path"|"id"|"name" how
+---@return string|integer what
+function M.existing(call, options)
+  local how, what = M.one_of(call, options, EXISTING, "path, id and name")
+  if how == "id" and (what % 1 ~= 0 or what < 0 or what >= 2 ^ 32) then
+    errors.misuse(("%s: id is a number of the kernel's, got %s"):format(call, what))
+  end
+  return how, what
+end
+
 return M

@@ -1,6 +1,7 @@
 -- Programs of an object: loading and attaching one of them.
 local host = require "bpf.host"
 local errors = require "bpf.errors"
+local kernel_program = require "bpf.kernel_program"
 local link = require "bpf.link"
 local loop = require "bpf.loop"
 local option_table = require "bpf.options"
@@ -8,7 +9,7 @@ local test_run = require "bpf.test_run"
 
 local M = {}
 
----@class bpf.Program
+---@class bpf.Program: bpf.KernelProgram
 ---@field name string
 ---@field section string its SEC() name
 ---@field private owner bpf.Object
@@ -16,6 +17,7 @@ local M = {}
 ---@field private struct_ops boolean a function of a struct_ops map
 local Program = {}
 Program.__index = Program
+kernel_program.add_to(Program)
 
 ---@param owner bpf.Object
 ---@param entry {name: string, section: string}
@@ -157,26 +159,6 @@ end
 function Program:fd()
   self.owner:ensure_loaded(self)
   return errors.check(self.owner.handle:program_fd(self.name))
-end
-
---- What the kernel knows of the loaded program: see bpf.list_programs().
----@return table
-function Program:info()
-  return errors.check(host.program_info(self:fd()))
-end
-
---- Its code in the kernel, under the C lines that it comes from: as the verifier left it,
---- or this machine's own instructions. Loads it first where needed.
----@param what "xlated"|"jited"
----@return string
-function Program:dump(what)
-  return require("bpf.program_code").dump(self:fd(), what)
-end
-
---- Makes a file of a bpffs that keeps the program beyond the end of this one.
----@param path string
-function Program:pin(path)
-  errors.check(host.pin_program(self:fd(), path))
 end
 
 --- Runs it in the kernel on input of the script's own, with nothing attached: programs

@@ -29,9 +29,7 @@ function Opened.forget() end
 ---@param options {path: string?, id: integer?, name: string?} one of them
 ---@return bpf.Map
 function M.open(options)
-  local how, what = option_table.one_of(
-    "bpf.open_map", options, { path = "string", id = "number", name = "string" },
-    "path, id and name")
+  local how, what = option_table.existing("bpf.open_map", options)
   local handle = errors.check(host.open_map(how, what))
   local entry = handle:maps()[1]
   local owner = setmetatable({ name = entry.name, handle = handle }, Opened)

@@ -1,14 +1,16 @@
 -- Programs that are in the kernel already, found by bpf.open_program.
 local host = require "bpf.host"
 local errors = require "bpf.errors"
+local kernel_program = require "bpf.kernel_program"
 local option_table = require "bpf.options"
 
 local M = {}
 
----@class bpf.OpenedProgram
+---@class bpf.OpenedProgram: bpf.KernelProgram
 ---@field name string
 local Opened = {}
 Opened.__index = Opened
+kernel_program.add_to(Opened)
 
 --- Its descriptor.
 ---@return integer
@@ -17,28 +19,9 @@ function Opened:fd()
   return self.handle:fd()
 end
 
---- What the kernel knows of it: see bpf.list_programs().
----@return table
-function Opened:info()
-  return errors.check(host.program_info(self:fd()))
-end
-
 ---@return integer
 function Opened:id()
   return self:info().id
-end
-
---- Its code in the kernel, under the C lines that it comes from.
----@param what "xlated"|"jited"
----@return string
-function Opened:dump(what)
-  return require("bpf.program_code").dump(self:fd(), what)
-end
-
---- Makes a file of a bpffs that keeps it.
----@param path string
-function Opened:pin(path)
-  errors.check(host.pin_program(self:fd(), path))
 end
 
 --- Gives the descriptor back. A second call does nothing.
@@ -55,9 +38,7 @@ end
 ---@param options {path: string?, id: integer?, name: string?} one of them
 ---@return bpf.OpenedProgram
 function M.open(options)
-  local how, what = option_table.one_of(
-    "bpf.open_program", options, { path = "string", id = "number", name = "string" },
-    "path, id and name")
+  local how, what = option_table.existing("bpf.open_program", options)
   local handle = errors.check(host.open_program(how, what))
   local name = errors.check(host.program_info(handle:fd())).name
   return setmetatable({ name = name, handle = handle }, Opened)

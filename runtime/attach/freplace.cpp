@@ -7,6 +7,7 @@
 
 #include "attach/holders.h"
 #include "attach/kind.h"
+#include "load/kernel_objects.h"
 #include "load/program.h"
 
 namespace ebl::attach {
@@ -34,40 +35,16 @@ std::string no_hook(std::string_view) {
   return "";
 }
 
-UniqueFd open_program(std::uint32_t id) {
-  return UniqueFd(::bpf_prog_get_fd_by_id(id));
-}
-
-std::vector<std::uint32_t> ids_of(const std::string& name) {
-  std::vector<std::uint32_t> ids;
-  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;) {
-    const UniqueFd program = open_program(id);
-    bpf_prog_info info = {};
-    std::uint32_t size = sizeof info;
-    if (program && ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
-        name.substr(0, BPF_OBJ_NAME_LEN - 1) == info.name)
-      ids.push_back(id);
-  }
-  return ids;
-}
-
 Result<UniqueFd> open_target(const ProbeSpec& spec) {
-  std::vector<std::uint32_t> ids;
-  if (const Result<std::uint64_t> id = parse_number(spec.category))
-    ids.push_back(static_cast<std::uint32_t>(*id));
-  else
-    ids = ids_of(spec.category);
-  if (ids.size() > 1)
-    return attach_error(Code::invalid,
-                        fmt::format("{}: {} programs are called {}", spec.text(),
-                                    ids.size(), spec.category),
-                        fmt::format("name one by its id: {}", fmt::join(ids, ", ")));
-  if (!ids.empty()) {
-    if (UniqueFd target = open_program(ids.front())) return target;
-    if (errno != ENOENT) return attach_errno(spec, errno, {Capability::sys_admin});
-  }
-  return attach_error(Code::not_found, fmt::format("{}: no program {} is loaded",
-                                                   spec.text(), spec.category));
+  const Result<std::uint64_t> id = parse_number(spec.category);
+  Result<UniqueFd> target =
+      id ? load::open_with_id(load::program_kind, static_cast<std::uint32_t>(*id))
+         : load::open_with_name(load::program_kind, spec.category);
+  if (target) return target;
+  Error error = target.take_error();
+  if (error.code == Code::not_found)
+    error.message = fmt::format("no program {} is loaded", spec.category);
+  return attach_error(error.code, spec.text() + ": " + error.message, error.hint);
 }
 
 Error refused(const ProbeSpec& spec, int error) {

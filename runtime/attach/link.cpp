@@ -11,7 +11,7 @@
 #include "attach/function_set.h"
 #include "attach/holders.h"
 #include "attach/kind.h"
-#include "base/mounts.h"
+#include "load/kernel_objects.h"
 #include "load/log_capture.h"
 
 namespace ebl::attach {
@@ -173,19 +173,7 @@ Result<int> Link::only_fd(std::string_view purpose) const {
 Result<void> Link::pin(const std::string& path) const {
   const Result<int> fd = only_fd("pinned");
   if (!fd) return fd.error();
-  if (::bpf_obj_pin(*fd, path.c_str()) == 0) return {};
-  const int error = errno;
-  if (error == EPERM || error == EACCES)
-    return explain_permission(Stage::attach,
-                              fmt::format("pin {} at {}", spec_.text(), path), error,
-                              std::to_array({Capability::bpf}));
-  const auto bpffs = find_mount("bpf");
-  std::string hint = bpffs ? "pins live under " + *bpffs
-                           : "no bpffs is mounted: mount -t bpf bpf /sys/fs/bpf";
-  return attach_error(
-      Code::io,
-      fmt::format("cannot pin {} at {}: {}", spec_.text(), path, errno_text(error)),
-      std::move(hint));
+  return load::pin(*fd, spec_.text(), path);
 }
 
 Result<void> Link::update(load::Program program) const {

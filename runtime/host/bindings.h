@@ -22,6 +22,7 @@ void register_cache(lua_State* lua);
 void register_child(lua_State* lua);
 void register_compiler(lua_State* lua);
 void register_object(lua_State* lua);
+void register_kernel_object(lua_State* lua);
 void register_link(lua_State* lua);
 void register_map(lua_State* lua);
 void register_events(lua_State* lua);

@@ -3,6 +3,7 @@
 
 #include "attach/link.h"
 #include "host/lua_value.h"
+#include "load/kernel_objects.h"
 #include "load/object.h"
 
 namespace ebl::host {
@@ -15,5 +16,8 @@ using LinkBox = Box<attach::Link>;
 /// Pushes {name, type, key_size, value_size, max_entries, flags, key_type, value_type,
 /// record_type, tag, fd}.
 void push_map(lua_State* lua, const load::Map& map);
+
+/// The object of the kernel that the arguments name: how ("path", "id", "name"), what.
+Result<UniqueFd> open_existing(lua_State* lua, const load::ObjectKind& kind);
 
 }  // namespace ebl::host

@@ -36,13 +36,9 @@ using MapBox = Box<load::OpenedMap>;
 
 /// host.open_map(how, what) -> map | nil, err. `how` is "path", "id" or "name".
 int open_map(lua_State* lua) {
-  const std::string_view how = luaL_checkstring(lua, 1);
-  const char* what = luaL_checkstring(lua, 2);
-  Result<load::OpenedMap> map =
-      how == "path" ? load::OpenedMap::at_path(what)
-      : how == "id"
-          ? load::OpenedMap::with_id(static_cast<std::uint32_t>(lua_tonumber(lua, 2)))
-          : load::OpenedMap::with_name(what);
+  Result<UniqueFd> fd = open_existing(lua, load::map_kind);
+  if (!fd) return fail(lua, fd.error());
+  Result<load::OpenedMap> map = load::OpenedMap::of(std::move(*fd));
   if (!map) return fail(lua, map.error());
   MapBox::push(lua, std::move(*map), kMap);
   return 1;
@@ -87,12 +83,6 @@ int map_close(lua_State* lua) {
   return 0;
 }
 
-/// host.pin_map(fd, path) -> true | nil, err
-int pin_map(lua_State* lua) {
-  const int fd = static_cast<int>(luaL_checkinteger(lua, 1));
-  return finish(lua, load::pin_map(fd, luaL_checkstring(lua, 2)));
-}
-
 /// host.freeze_map(fd) -> true | nil, err
 int freeze_map(lua_State* lua) {
   return finish(lua, load::freeze_map(static_cast<int>(luaL_checkinteger(lua, 1))));
@@ -114,7 +104,6 @@ constexpr luaL_Reg kMethods[] = {{"maps", map_maps},
                                  {"type_id", map_type_id},
                                  {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"open_map", open_map},
-                                   {"pin_map", pin_map},
                                    {"freeze_map", freeze_map},
                                    {"map_state", map_state},
                                    {nullptr, nullptr}};

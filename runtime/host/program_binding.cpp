@@ -1,5 +1,6 @@
-// Programs that exist in the kernel, whoever loaded them: opening them, and their code.
+// Programs that exist in the kernel, whoever loaded them, and their code.
 #include "host/bindings.h"
+#include "host/boxes.h"
 #include "host/lua_value.h"
 #include "load/program_code.h"
 #include "load/types_as_c.h"
@@ -12,13 +13,7 @@ using ProgramBox = Box<UniqueFd>;
 
 /// host.open_program(how, what) -> program | nil, err. `how` is "path", "id" or "name".
 int open_program(lua_State* lua) {
-  const std::string_view how = luaL_checkstring(lua, 1);
-  const char* what = luaL_checkstring(lua, 2);
-  Result<UniqueFd> program =
-      how == "path" ? load::open_program_at(what)
-      : how == "id"
-          ? load::open_program_with_id(static_cast<std::uint32_t>(lua_tonumber(lua, 2)))
-          : load::open_program_with_name(what);
+  Result<UniqueFd> program = open_existing(lua, load::program_kind);
   if (!program) return fail(lua, program.error());
   ProgramBox::push(lua, std::move(*program), kProgram);
   return 1;
@@ -102,12 +97,6 @@ int program_code(lua_State* lua) {
   return 1;
 }
 
-/// host.pin_program(fd, path) -> true | nil, err
-int pin_program(lua_State* lua) {
-  const int fd = static_cast<int>(luaL_checkinteger(lua, 1));
-  return finish(lua, load::pin_program(fd, luaL_checkstring(lua, 2)));
-}
-
 /// host.kernel_types_as_c(name or "") -> text | nil, err
 int kernel_types_as_c(lua_State* lua) {
   const Result<std::string> text = load::kernel_types_as_c(luaL_checkstring(lua, 1));
@@ -119,7 +108,6 @@ int kernel_types_as_c(lua_State* lua) {
 constexpr luaL_Reg kMethods[] = {{"fd", program_fd}, {nullptr, nullptr}};
 constexpr luaL_Reg kFunctions[] = {{"open_program", open_program},
                                    {"program_code", program_code},
-                                   {"pin_program", pin_program},
                                    {"kernel_types_as_c", kernel_types_as_c},
                                    {nullptr, nullptr}};
 

@@ -188,6 +188,7 @@ int open_host(lua_State* lua) {
   register_child(lua);
   register_compiler(lua);
   register_object(lua);
+  register_kernel_object(lua);
   register_link(lua);
   register_map(lua);
   register_events(lua);

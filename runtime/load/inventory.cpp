@@ -16,6 +16,7 @@
 
 #include "base/permissions.h"
 #include "base/unique_fd.h"
+#include "load/kernel_objects.h"
 #include "load/link_target.h"
 #include "load/map_ops.h"
 #include "load/opened_map.h"
@@ -51,10 +52,8 @@ std::uint32_t fdinfo_number(const std::string& path, std::string_view word) {
   return 0;
 }
 
-/// Which processes have a descriptor of what is called `link` ("anon_inode:bpf-prog") in
-/// /proc/PID/fd, by the id that stands behind `word` in fdinfo.
-std::multimap<std::uint32_t, pid_t> holders_of(std::string_view link,
-                                               std::string_view word) {
+/// Which processes have a descriptor of such an object, by its id.
+std::multimap<std::uint32_t, pid_t> holders_of(const ObjectKind& kind) {
   std::multimap<std::uint32_t, pid_t> out;
   for (const int pid : numbers_in("/proc")) {
     const std::string process = "/proc/" + std::to_string(pid);
@@ -65,9 +64,9 @@ std::multimap<std::uint32_t, pid_t> holders_of(std::string_view link,
       const ssize_t length =
           ::readlink((process + "/fd/" + name).c_str(), target, sizeof target);
       if (length <= 0 ||
-          std::string_view(target, static_cast<std::size_t>(length)) != link)
+          std::string_view(target, static_cast<std::size_t>(length)) != kind.descriptor)
         continue;
-      const std::uint32_t id = fdinfo_number(process + "/fdinfo/" + name, word);
+      const std::uint32_t id = fdinfo_number(process + "/fdinfo/" + name, kind.id_field);
       if (id && !std::exchange(seen[id], true)) out.emplace(id, pid);
     }
   }
@@ -75,13 +74,11 @@ std::multimap<std::uint32_t, pid_t> holders_of(std::string_view link,
 }
 
 /// Walks the ids of one kind of object; `describe` returns false for what has gone.
-template <typename Next, typename Open, typename Describe>
-Result<std::vector<Listed>> walk(const char* what, std::string_view link,
-                                 std::string_view word, Next next, Open open,
-                                 Describe describe) {
+template <typename Describe>
+Result<std::vector<Listed>> walk(const ObjectKind& kind, Describe describe) {
   static constexpr Capability kNeeded[] = {Capability::sys_admin};
   const auto refused = [&](int error) -> Error {
-    const std::string doing = std::string("list ") + what;
+    const std::string doing = "list " + std::string(kind.word) + "s";
     if (error == EPERM || error == EACCES)
       return explain_permission(Stage::load, doing, error, kNeeded);
     return {.stage = Stage::load,
@@ -90,9 +87,9 @@ Result<std::vector<Listed>> walk(const char* what, std::string_view link,
   };
   std::vector<Listed> out;
   std::uint32_t id = 0;
-  while (next(id, &id) == 0) {
-    const UniqueFd fd(open(id));
-    if (fd.get() < 0) {
+  while (kind.next_id(id, &id) == 0) {
+    const UniqueFd fd(kind.open(id));
+    if (!fd) {
       if (errno == ENOENT) continue;  // it has gone meanwhile
       return refused(errno);
     }
@@ -100,7 +97,7 @@ Result<std::vector<Listed>> walk(const char* what, std::string_view link,
     if (describe(fd.get(), one)) out.push_back(std::move(one));
   }
   if (errno != ENOENT) return refused(errno);
-  const auto holders = holders_of(link, word);
+  const auto holders = holders_of(kind);
   for (Listed& one : out) {
     const auto [first, last] = holders.equal_range(one.id);
     for (auto at = first; at != last; ++at) one.holders.push_back(at->second);
@@ -220,18 +217,15 @@ Result<Listed> describe_program(int program_fd) {
 }
 
 Result<std::vector<Listed>> list_programs() {
-  return walk("programs", "anon_inode:bpf-prog", "prog_id:", bpf_prog_get_next_id,
-              bpf_prog_get_fd_by_id, add_program);
+  return walk(program_kind, add_program);
 }
 
 Result<std::vector<Listed>> list_maps() {
-  return walk("maps", "anon_inode:bpf-map", "map_id:", bpf_map_get_next_id,
-              bpf_map_get_fd_by_id, describe_map);
+  return walk(map_kind, describe_map);
 }
 
 Result<std::vector<Listed>> list_links() {
-  return walk("links", "anon_inode:bpf_link", "link_id:", bpf_link_get_next_id,
-              bpf_link_get_fd_by_id, describe_link);
+  return walk(link_kind, describe_link);
 }
 
 }  // namespace ebl::load

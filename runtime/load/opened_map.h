@@ -1,10 +1,9 @@
-// OpenedMap: a map that exists in the kernel, found by its number, name or pin, with the
-// types that it was made with.
+// OpenedMap: a map that exists in the kernel (kernel_objects.h opens it), with the types
+// that it was made with.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -15,12 +14,7 @@ namespace ebl::load {
 
 class OpenedMap {
  public:
-  /// A file of a bpffs.
-  static Result<OpenedMap> at_path(const std::string& path);
-  /// The number that the kernel gave it.
-  static Result<OpenedMap> with_id(std::uint32_t id);
-  /// Code::invalid where more than one map has that name. The kernel keeps 15 bytes.
-  static Result<OpenedMap> with_name(const std::string& name);
+  static Result<OpenedMap> of(UniqueFd map);
 
   /// With its descriptor, which stays owned here. Type ids are of btf(); without BTF, 0.
   const Map& map() const { return map_; }
@@ -28,15 +22,10 @@ class OpenedMap {
   const btf::Btf* btf() const { return btf_.get(); }
 
  private:
-  static Result<OpenedMap> of(UniqueFd fd);
-
   UniqueFd fd_;
   Map map_;
   std::unique_ptr<btf::Btf> btf_;
 };
-
-/// Makes `path`, in a bpffs, a name that keeps the map.
-Result<void> pin_map(int fd, const std::string& path);
 
 /// Forbids user space to write to the map from now on.
 Result<void> freeze_map(int fd);

@@ -2,33 +2,26 @@
 
 #include <bpf/bpf.h>
 #include <linux/btf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
-#include <span>
 #include <string_view>
 
 #include "base/permissions.h"
-#include "base/unique_fd.h"
 #include "btf/btf.h"
+#include "load/kernel_objects.h"
 #include "load/loaded_types.h"
 
 namespace ebl::load {
 namespace {
 
-// The kernel gives the descriptors of others' objects to nobody else.
-constexpr Capability kToOpen[] = {Capability::sys_admin};
-constexpr Capability kToRead[] = {Capability::bpf};
-
-Error refused(const std::string& what, int error,
-              std::span<const Capability> needed = kToOpen) {
+Error refused(const std::string& what, int error) {
+  static constexpr Capability kNeeded[] = {Capability::bpf};
   if (error == EPERM || error == EACCES)
-    return explain_permission(Stage::load, what, error, needed);
+    return explain_permission(Stage::load, what, error, kNeeded);
   return {.stage = Stage::load,
-          .code = error == ENOENT ? Code::not_found : Code::io,
+          .code = Code::io,
           .message = "cannot " + what + ": " + errno_text(error)};
 }
 
@@ -116,12 +109,9 @@ int read_raw(int fd, Raw& raw) {
 }
 
 std::string map_name(std::uint32_t id) {
-  const UniqueFd fd(::bpf_map_get_fd_by_id(id));
-  bpf_map_info info{};
-  std::uint32_t size = sizeof info;
-  if (fd && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 && info.name[0])
-    return info.name;
-  return "#" + std::to_string(id);
+  const Result<UniqueFd> map = open_with_id(map_kind, id);
+  const std::string name = map ? map_kind.name_of(map->get()) : "";
+  return name.empty() ? "#" + std::to_string(id) : name;
 }
 
 template <typename T>
@@ -177,8 +167,8 @@ void add_lines(ProgramCode& code, const Raw& raw, const Types& types) {
 Result<ProgramCode> program_code(int program_fd) {
   Raw raw;
   if (const int error = read_raw(program_fd, raw); error != 0)
-    return refused("read a program", error, kToRead);
-  if (raw.xlated.empty()) return refused("read a program's instructions", EPERM, kToRead);
+    return refused("read a program", error);
+  if (raw.xlated.empty()) return refused("read a program's instructions", EPERM);
   ProgramCode code;
   code.name = raw.sizes.name;
   const std::optional<Types> types = types_of(raw.sizes.btf_id);
@@ -188,58 +178,6 @@ Result<ProgramCode> program_code(int program_fd) {
   code.xlated = std::move(raw.xlated);
   code.jited = std::move(raw.jited);
   return code;
-}
-
-Result<UniqueFd> open_program_at(const std::string& path) {
-  UniqueFd fd(::bpf_obj_get(path.c_str()));
-  if (!fd) return refused("open " + path, errno);
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof info;
-  // A map's or link's information does not fit, or its descriptor is of another kind.
-  const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
-  char target[64] = {};
-  const ssize_t length = ::readlink(link.c_str(), target, sizeof target - 1);
-  if (length <= 0 || std::string_view(target) != "anon_inode:bpf-prog" ||
-      ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
-    return Error{.stage = Stage::load,
-                 .code = Code::invalid,
-                 .message = path + " keeps no program"};
-  return fd;
-}
-
-Result<UniqueFd> open_program_with_id(std::uint32_t id) {
-  UniqueFd fd(::bpf_prog_get_fd_by_id(id));
-  if (!fd) return refused("open program " + std::to_string(id), errno);
-  return fd;
-}
-
-Result<UniqueFd> open_program_with_name(const std::string& name) {
-  const std::string kept = name.substr(0, BPF_OBJ_NAME_LEN - 1);
-  std::vector<UniqueFd> found;
-  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;) {
-    Result<UniqueFd> fd = open_program_with_id(id);
-    if (!fd && fd.error().code == Code::not_permitted) return fd;
-    bpf_prog_info info{};
-    std::uint32_t size = sizeof info;
-    if (fd && ::bpf_obj_get_info_by_fd(fd->get(), &info, &size) == 0 && info.name == kept)
-      found.push_back(std::move(*fd));
-  }
-  if (found.size() == 1) return std::move(found.front());
-  if (found.empty()) return refused("open a program called " + name, ENOENT);
-  return Error{.stage = Stage::load,
-               .code = Code::invalid,
-               .message = std::to_string(found.size()) + " programs are called " + name,
-               .hint = "open it by its id or its pin"};
-}
-
-Result<void> pin_program(int program_fd, const std::string& path) {
-  if (const int failure = ::bpf_obj_pin(program_fd, path.c_str()); failure != 0) {
-    Error error = refused("pin the program at " + path, -failure, kToRead);
-    if (error.code != Code::not_permitted)
-      error.hint = "the path has to be new, and in a bpffs such as /sys/fs/bpf";
-    return error;
-  }
-  return {};
 }
 
 }  // namespace ebl::load

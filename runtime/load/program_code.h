@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace ebl::load {
 
@@ -41,14 +40,5 @@ struct ProgramCode {
 /// Code::not_permitted where the kernel shows nothing to this process: it takes CAP_BPF.
 /// Where kernel.kptr_restrict hides addresses, there are none, and no jited code.
 Result<ProgramCode> program_code(int program_fd);
-
-/// A descriptor of a program that exists: by its file in a bpffs, the kernel's number, or
-/// its name, of which the kernel keeps 15 bytes (Code::invalid where several have it).
-Result<UniqueFd> open_program_at(const std::string& path);
-Result<UniqueFd> open_program_with_id(std::uint32_t id);
-Result<UniqueFd> open_program_with_name(const std::string& name);
-
-/// Makes `path`, in a bpffs, a name that keeps the program.
-Result<void> pin_program(int program_fd, const std::string& path);
 
 }  // namespace ebl::load

@@ -159,19 +159,20 @@ describe("program:info", function()
   end)
 end)
 
+local function bpffs()
+  return bpf.features().mounts.bpf or skip "no bpffs is mounted"
+end
+
 describe("bpf.open_program", function()
   it("opens by id, name and pin, and shows the code", function()
-    local bpffs = support.sh("awk '$3 == \"bpf\" { print $2; exit }' /proc/mounts")
-    local folder = bpffs.out:match "%S+"
+    local folder = bpffs()
     with_object(function(obj)
       local own = obj.programs.dumped_program
       local text = own:dump "xlated"
-      local found = { bpf.open_program { id = own:id() } }
-      local path = folder and ("%s/ebl-dumped-%s"):format(folder, support.pid)
-      if path then
-        own:pin(path)
-        found[2] = bpf.open_program { path = path }
-      end
+      local path = ("%s/ebl-dumped-%s"):format(folder, support.pid)
+      own:pin(path)
+      local found = { bpf.open_program { id = own:id() },
+                      bpf.open_program { path = path } }
       local unique = bpf.load { source = ([[
         SEC("socket") int ebl_%d(void *ctx) { return 0; }
       ]]):format(support.pid) }
@@ -189,7 +190,7 @@ describe("bpf.open_program", function()
       end
       named:close()
       unique:close()
-      if path then support.sh("rm -f " .. path) end
+      support.sh("rm -f " .. path)
     end)
   end)
 
@@ -214,10 +215,20 @@ describe("bpf.open_program", function()
     expect.error("cannot open a program called ebl_none: ENOENT", bpf.open_program,
                  { name = "ebl_none" })
     expect.error("cannot open /nowhere: ENOENT", bpf.open_program, { path = "/nowhere" })
-    local bpffs = support.sh("awk '$3 == \"bpf\" { print $2; exit }' /proc/mounts")
-    local folder = bpffs.out:match "%S+"
-    if not folder then return end
+    expect.error("cannot open /proc/version: it is not in a bpffs", bpf.open_program,
+                 { path = "/proc/version" })
+    for _, id in ipairs { -1, 1.5, 2 ^ 32 } do
+      expect.error("id is a number of the kernel's, got " .. id, bpf.open_program,
+                   { id = id })
+    end
+  end)
+
+  it("refuses the pin of a map, and pins outside of a bpffs", function()
+    local folder = bpffs()
     with_object(function(obj)
+      local elsewhere = os.tmpname() .. ".pin"
+      expect.error(elsewhere .. ": it is not in a bpffs", obj.programs.dumped_program.pin,
+                   obj.programs.dumped_program, elsewhere)
       local path = ("%s/ebl-map-%s"):format(folder, support.pid)
       obj.maps.dumped_map:pin(path)
       local ok, err = pcall(bpf.open_program, { path = path })
