@@ -6,6 +6,7 @@
 #include <map>
 #include <regex>
 
+#include "load/helper_name.h"
 #include "load/register_state.h"
 #include "load/value_origin.h"
 #include "load/verifier_log.h"
@@ -48,6 +49,12 @@ std::string_view called(std::string_view instruction) {
   return instruction.substr(0, instruction.find_first_of("# "));
 }
 
+/// "181" -> "bpf_loop(), number 181"; "9999" -> "number 9999".
+std::string helper_in(const std::string& text) {
+  const std::string name = helper_name(number_in(text).value_or(0));
+  return (name.empty() ? "" : name + "(), ") + "number " + text;
+}
+
 class Explainer {
  public:
   Explainer(std::string_view text, const LineOf& lines)
@@ -78,6 +85,7 @@ class Explainer {
     std::string_view state;
     std::string limit;
     std::string ended_by;
+    std::string helper;
     std::optional<int> number;
   };
 
@@ -110,6 +118,7 @@ class Explainer {
         if (number) place_ = line_of_instruction(*number);
         return true;
       }
+      case Subject::helper: facts.helper = helper_in(match[1].str()); return true;
       case Subject::reference: {
         const auto number = number_in(match[1].str());
         if (number) acquired_at(*number, facts);
@@ -349,6 +358,8 @@ class Explainer {
       value = facts.limit;
     } else if (word == "ended_by") {
       value = facts.ended_by;
+    } else if (word == "helper") {
+      value = facts.helper;
     }
     if (value.empty()) return std::nullopt;
     return value;

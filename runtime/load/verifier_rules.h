@@ -12,7 +12,8 @@
 //   {pointer}  what it points to: "a value of map 'counts'"
 //   {limit}    the first index that is too large
 //   {ended_by} the call that made a pointer invalid
-// A rule with one of the last five is passed over where that is not known. The first rule
+//   {helper}   the helper: "bpf_loop(), number 181", or "number 9999"
+// A rule with one of the last six is passed over where that is not known. The first rule
 // that matches wins; those of the groups are tried in the order of
 // verifier_rules().
 #pragma once
@@ -32,6 +33,7 @@ enum class Subject {
   null,       ///< the same as address, where it is the constant 0; else passed over
   reference,  ///< capture 1 is the instruction that acquired it
   instruction,  ///< capture 1 is the instruction that it is about
+  helper,       ///< capture 1 is the number of a helper
   loop,         ///< the loop that the verifier went through most
 };
 

@@ -13,8 +13,8 @@ std::span<const VerifierRule> call_rules() {
        "this function is for programs under the GPL only, and this one is not "
        "declared to be",
        "char LICENSE[] SEC(\"license\") = \"GPL\";"},
-      {R"(invalid func unknown#(\d+))", "this kernel has no helper number $1",
-       "it is newer than the kernel, or no helper at all", Subject::none, "", true},
+      {R"(invalid func unknown#(\d+))", "this kernel has no helper {helper}",
+       "it is newer than the kernel, or no helper at all", Subject::helper, "", true},
       {R"(number of funcs in func_info doesn't match number of subprogs)",
        "this kernel has no helpers that call a function of the program",
        "bpf_loop(), bpf_for_each_map_elem() and timers are newer than the kernel: write "

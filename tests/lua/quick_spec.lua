@@ -1,5 +1,6 @@
 -- Quick probes: expressions, columns, each verb on real events, hot swap without a miss.
 local expression = require "bpf.quick.expression"
+local kernel = require "kernel"
 local quick = require "bpf.quick"
 local support = require "support"
 local program = require "program"
@@ -112,6 +113,23 @@ describe("count", function()
     })
     p:stop()
   end)
+
+  for _, kind in ipairs { "kprobe", "kretprobe", "ksyscall", "kretsyscall" } do
+    it("tells the function of a " .. kind .. ", or the probe", function()
+      local actor = caller(300)
+      local spec = kind .. (kind:find("syscall") and ":getppid" or ":*_sys_getppid")
+      local p = kernel.try(quick.count, spec, nil, { pid = actor.pid })
+      actor.run()
+      local row = p.data[1]
+      p:stop()
+      expect.equal(row.count, 300)
+      expect.truthy((row.func or row.probe):find("getppid$"), row.func or row.probe)
+      if kind ~= "kretprobe" or row.func then return end
+      program.chunk_fails(("count(%q, 'func')"):format(spec), 4,
+                          "this kernel has no helper bpf_get_func_ip(), number 173",
+                          "hint: 'probe' in the place of 'func' tells the function too")
+    end)
+  end
 
   it("has typed arguments of BTF tracepoints", function()
     local p = quick.count("tp_btf:sched_switch", "args->prev->pid as pid",

@@ -72,6 +72,10 @@ local function uses_cookies(groups)
   return false
 end
 
+local function is_not_supported(err)
+  return errors.is(err) and err.code == "not_supported"
+end
+
 --- Starts a probe of one verb over `specs`. Where the kernel takes no cookies, each of
 --- several probes has an entry program of its own.
 local function start(verb, specs, columns, given, more)
@@ -103,8 +107,13 @@ local function start(verb, specs, columns, given, more)
   end
   local ok, result = pcall(handle.start, request)
   if ok then return result end
-  local without_cookies = errors.is(result) and result.code == "not_supported"
-  if not without_cookies or not uses_cookies(request.groups) then error(result, 0) end
+  if is_not_supported(result) and columns_use.func
+     and result.message:find("bpf_get_func_ip", 1, true) then
+    result.hint = "'probe' in the place of 'func' tells the function too"
+  end
+  if not is_not_supported(result) or not uses_cookies(request.groups) then
+    error(result, 0)
+  end
   request.groups = probe.groups(all, columns_use, 0, true)
   return handle.start(request)
 end
@@ -125,8 +134,17 @@ function M.trace(specs, columns, options)
                checked("trace", options), {})
 end
 
-local function default_key(specs)
-  return type(specs) == "string" and specs:match("^k") and "func" or "probe"
+local TOLD_BY_FUNCTION = { kprobe = true, kretprobe = true }
+
+--- Counts by `key`; without one by the function of a kprobe or kretprobe, else by the
+--- probe, which also tells functions where the kernel does not (bpf_get_func_ip(), 5.15).
+local function start_count(specs, key, given, more)
+  if not key and type(specs) == "string" and TOLD_BY_FUNCTION[specs:match("^%w+")] then
+    local ok, result = pcall(start, "count", specs, columns_of("func"), given, more)
+    if ok then return result end
+    if not is_not_supported(result) then error(result, 0) end
+  end
+  return start("count", specs, columns_of(key or "probe"), given, more)
 end
 
 --- Counts events by a key.
@@ -136,8 +154,7 @@ end
 ---@return bpf.quick.Handle
 function M.count(specs, key, options)
   expect_text(key, "count", "the key", true)
-  return start("count", specs, columns_of(key or default_key(specs)),
-               checked("count", options), {})
+  return start_count(specs, key, checked("count", options), {})
 end
 
 --- A histogram of a value by powers of two.
@@ -241,8 +258,7 @@ end
 function M.top(specs, key, options)
   expect_text(key, "top", "the key", true)
   local given = checked("top", options, { every = "number", rows = "number" })
-  local self = start("count", specs, columns_of(key or default_key(specs)), given,
-                     { name = "top" })
+  local self = start_count(specs, key, given, { name = "top" })
   self.timer = loop.every(given.every or 1, function()
     if not self.object then return end
     self:refresh(given.rows or 20)

@@ -76,6 +76,17 @@ TEST(VerifierExplanation, an_empty_log_has_no_reason) {
   EXPECT_EQ(why.notes, "");
 }
 
+TEST(VerifierExplanation, a_helper_that_the_kernel_lacks_has_a_name) {
+  const auto told = [](const std::string& helper) {
+    const VerifierExplanation why =
+        explain_verifier_log("invalid func unknown#" + helper + "\n", {});
+    EXPECT_TRUE(why.kernel_lacks_it);
+    return why.sentence;
+  };
+  EXPECT_EQ(told("173"), "this kernel has no helper bpf_get_func_ip(), number 173");
+  EXPECT_EQ(told("4294967295"), "this kernel has no helper number 4294967295");
+}
+
 TEST(VerifierExplanation, words_that_no_rule_knows_are_passed_on) {
   const auto why = explain_verifier_log(
       "0: R1=ctx() R10=fp0\n; return 0; @ a.c:3\n0: (95) exit\nR7 is of the wrong "
