@@ -49,6 +49,7 @@ end
 ---@field program_types bpf.Feature[]
 ---@field map_types bpf.Feature[]
 ---@field links bpf.Feature[] hooks that a descriptor holds
+---@field kept string[] attachments that a child process undoes, for want of one
 ---@field helpers {program_type: string, helpers: string[]}[]? if asked for
 
 --- What this kernel lets this process do, each answer found by trying. Nothing stays
@@ -73,7 +74,7 @@ function M.features(options)
             hardened = tonumber(line_of "/proc/sys/net/core/bpf_jit_harden") },
     privileges = host.privileges(), lsm = lsm, mounts = mounts,
     program_types = host.program_types(), map_types = host.map_types(),
-    links = host.link_kinds(),
+    links = host.link_kinds(), kept = host.kept_attachments(),
     helpers = options and options.helpers and errors.check(host.helpers()) or nil,
   }
 end

@@ -10,9 +10,6 @@ local MOUNTING = { -- what makes each there
   cgroup2 = "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
 }
 
--- Hooks of ours that never have a descriptor, and those with one on newer kernels.
-local KEPT = { "tc", "lwt", "seg6local", "lirc_mode2", "kretprobe with maxactive" }
-
 local HEADINGS = { ["program type"] = "program types", ["map type"] = "map types",
                    link = "links" }
 local JIT = { [0] = "off", "on", "on, with debugging" }
@@ -65,17 +62,6 @@ local function add_features(rows, what, list)
   end
 end
 
---- Hooks that a child process undoes at the end of the program.
-local function kept(found)
-  local names = { unpack(KEPT) }
-  for _, link in ipairs(found.links) do
-    if link.name == "struct_ops" and not link.available then
-      names[#names + 1] = "struct_ops"
-    end
-  end
-  return names
-end
-
 local function wrapped(names)
   local lines, line = {}, ""
   for _, name in ipairs(names) do
@@ -101,7 +87,7 @@ local function print_text(rows, found)
       row.name, row.value, row.reason and (": %s"):format(row.reason) or ""))
   end
   print("\nundone by a child process at the end, for want of a link")
-  print(wrapped(kept(found)))
+  print(wrapped(found.kept))
   for _, set in ipairs(found.helpers or {}) do
     print(("\nhelpers of %s (%d)"):format(set.program_type, #set.helpers))
     print(wrapped(set.helpers))
@@ -109,7 +95,7 @@ local function print_text(rows, found)
 end
 
 local function print_rows(rows, found)
-  for _, name in ipairs(kept(found)) do
+  for _, name in ipairs(found.kept) do
     rows[#rows + 1] = { what = "kept by a child", name = name, value = "yes" }
   end
   for _, set in ipairs(found.helpers or {}) do

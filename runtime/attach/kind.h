@@ -69,6 +69,8 @@ struct KindInfo {
   Result<UniqueFd> (*prepare_with_target)(load::Program program,
                                           const ProbeSpec& spec) = nullptr;
   unsigned other_type = BPF_PROG_TYPE_UNSPEC;  ///< programs of this type fit as well
+  /// Which attachments of the kind a keeper owns on this kernel, in words; empty: none.
+  std::string_view (*kept)() = [] { return std::string_view(); };
 };
 
 /// The type of a program for that spec.

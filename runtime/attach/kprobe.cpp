@@ -17,6 +17,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view kprobe_sections[] = {"kprobe", "kprobe.multi"};
 constexpr std::string_view kretprobe_sections[] = {"kretprobe", "kretprobe.multi"};
 
@@ -222,6 +224,7 @@ constinit const KindInfo kretprobe_kind = {
     .section_text = nullptr,
     .prepare = prepare_kprobe,
     .attach = attach_kprobe,
+    .kept = [] { return "kretprobe with maxactive"sv; },
 };
 
 }  // namespace ebl::attach

@@ -9,6 +9,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view entry_sections[] = {"ksyscall"};
 constexpr std::string_view return_sections[] = {"kretsyscall"};
 
@@ -68,6 +70,8 @@ constexpr KindInfo syscall_kind(Kind kind, std::string_view word, std::string_vi
       .section_text = nullptr,
       .prepare = prepare_kprobe,
       .attach = attach_syscall,
+      .kept = kind == Kind::kretsyscall ? [] { return "kretsyscall with maxactive"sv; }
+                                        : [] { return ""sv; },
   };
 }
 

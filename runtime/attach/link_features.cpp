@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "attach/kind.h"
 #include "attach/link_create.h"
 #include "attach/uprobe_multi.h"
 #include "load/struct_ops.h"
@@ -84,6 +85,13 @@ std::vector<load::Feature> probe_links() {
   out.push_back(of_uprobes("uprobe_multi", type_uprobe_multi));
   out.push_back(of_uprobes("uprobe_session", type_uprobe_session));
   out.push_back(of_struct_ops());
+  return out;
+}
+
+std::vector<std::string_view> kept_attachments() {
+  std::vector<std::string_view> out;
+  for (const KindInfo* kind : all_kinds())
+    if (const std::string_view kept = kind->kept(); !kept.empty()) out.push_back(kept);
   return out;
 }
 

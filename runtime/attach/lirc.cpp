@@ -13,6 +13,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view sections[] = {"lirc_mode2"};
 
 Result<ProbeSpec> parse(std::string_view rest, ProbeSpec spec) {
@@ -65,6 +67,7 @@ constinit const KindInfo lirc_mode2_kind = {
     .section_text = nullptr,
     .prepare = nullptr,
     .attach = attach_lirc,
+    .kept = [] { return "lirc_mode2"sv; },
 };
 
 }  // namespace ebl::attach

@@ -18,6 +18,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view lwt_sections[] = {"lwt_in", "lwt_out", "lwt_xmit"};
 constexpr std::string_view seg6_sections[] = {"lwt_seg6local"};
 
@@ -211,6 +213,7 @@ constinit const KindInfo lwt_kind = {
     .prepare = nullptr,
     .attach = attach_route,
     .hook_type = hook_type,
+    .kept = [] { return "lwt"sv; },
 };
 
 constinit const KindInfo seg6local_kind = {
@@ -226,6 +229,7 @@ constinit const KindInfo seg6local_kind = {
     .section_text = nullptr,
     .prepare = nullptr,
     .attach = attach_route,
+    .kept = [] { return "seg6local"sv; },
 };
 
 }  // namespace ebl::attach

@@ -18,6 +18,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 // They tell the type only: the map that has the program as a member is what is attached.
 constexpr std::string_view sections[] = {"struct_ops", "struct_ops.s"};
 
@@ -203,6 +205,7 @@ constinit const KindInfo struct_ops_kind = {
     .section_text = names_no_hook,
     .prepare = nullptr,
     .attach = attach_struct_ops,
+    .kept = [] { return load::kernel_has_struct_ops_links() ? ""sv : "struct_ops"sv; },
 };
 
 }  // namespace ebl::attach

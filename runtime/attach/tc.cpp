@@ -26,6 +26,8 @@
 namespace ebl::attach {
 namespace {
 
+using namespace std::string_view_literals;
+
 // SEC("tc") and SEC("action") tell the type only, SEC("tc/eth0/ingress") the hook.
 constexpr std::string_view sections[] = {"tc", "classifier", "action"};
 
@@ -256,6 +258,7 @@ constinit const KindInfo tc_kind = {
     .prepare = nullptr,
     .attach = attach_tc,
     .other_type = BPF_PROG_TYPE_SCHED_ACT,
+    .kept = [] { return "tc"sv; },
 };
 
 }  // namespace ebl::attach

@@ -48,6 +48,18 @@ int helpers(lua_State* lua) {
   return 1;
 }
 
+/// host.kept_attachments() -> {name…}
+int kept_attachments(lua_State* lua) {
+  const std::vector<std::string_view> kept = attach::kept_attachments();
+  lua_createtable(lua, static_cast<int>(kept.size()), 0);
+  int place = 0;
+  for (const std::string_view one : kept) {
+    push(lua, one);
+    lua_rawseti(lua, -2, ++place);
+  }
+  return 1;
+}
+
 void set_number(lua_State* lua, const char* name, std::optional<int> number) {
   if (number) set_field(lua, name, static_cast<lua_Number>(*number));
 }
@@ -97,6 +109,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"program_types", push_features<load::probe_program_types>},
     {"map_types", push_features<load::probe_map_types>},
     {"link_kinds", push_features<attach::probe_links>},
+    {"kept_attachments", kept_attachments},
     {"helpers", helpers},
     {"privileges", privileges},
     {"kernel", kernel},

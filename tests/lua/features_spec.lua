@@ -95,6 +95,19 @@ describe("bpf.features", function()
     obj:close()
   end)
 
+  it("says which attachments a child process keeps", function()
+    local kept = {}
+    for _, name in ipairs(found.kept) do kept[name] = true end
+    for _, name in ipairs { "tc", "lwt", "seg6local", "lirc_mode2",
+                            "kretprobe with maxactive", "kretsyscall with maxactive" } do
+      expect.equal({ name, kept[name] }, { name, true })
+    end
+    expect.equal(kept.struct_ops or false,
+                 not by_name(found.links, "struct_ops").available)
+    local shown = support.run("--info").out:match "for want of a link\n(.*)$"
+    expect.equal(shown:gsub("%s+", " "), " " .. table.concat(found.kept, " ") .. " ")
+  end)
+
   it("names the helpers that each type may call", function()
     local function has(type_name, helper)
       for _, name in ipairs(by_name(found.helpers, type_name).helpers) do
