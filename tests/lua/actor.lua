@@ -163,17 +163,11 @@ function acts.icmp(from, to, size)
   say(result(C.sendto(fd, data, size, 0, address(to, 0), length)))
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- Waits until the file is gone. A spec that failed before it removed the file would wait
 --- for this process.
 local function wait_for_gate(gate)
   for _ = 1, 60000 * support.patience do
-    if not exists(gate) then return end
+    if not support.exists(gate) then return end
     C.usleep(1000)
   end
   error(gate .. " is still there")
@@ -195,7 +189,7 @@ function acts.getppid_until(stop, gate)
   repeat
     for _ = 1, 1000 do parent = C.getppid() end
     count = count + 1000
-  until exists(stop) or parent ~= spec
+  until support.exists(stop) or parent ~= spec
   say(count)
 end
 
@@ -241,13 +235,7 @@ function acts.leader_first(code)
 end
 
 --- How often this thread has been taken off a CPU.
-local function switches()
-  local sum = 0
-  for line in io.lines("/proc/thread-self/status") do
-    sum = sum + (tonumber(line:match("ctxt_switches:%s*(%d+)")) or 0)
-  end
-  return sum
-end
+local function switches() return require("tool").switches("thread-self") end
 
 --- sleep COUNT MICROSECONDS: then prints how often it has been off a CPU so far.
 function acts.sleep(count, microseconds)

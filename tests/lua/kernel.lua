@@ -31,11 +31,8 @@ end
 function M.killed(chunk, alive, gone)
   local folder = support.sh("mktemp -d").out:match("%S+")
   local function read(name)
-    local file = io.open(folder .. "/" .. name)
-    if not file then return "" end
-    local text = file:read("*a")
-    file:close()
-    return text
+    local path = folder .. "/" .. name
+    return support.exists(path) and support.read(path) or ""
   end
   os.execute(("bash -c %s &"):format(support.quote(
     ("echo $$ >%s/pid; exec %s -e %s >%s/out 2>%s/err </dev/null"):format(

@@ -17,11 +17,29 @@ local function spinning(arguments, fn)
   if not ok then error(err, 0) end
 end
 
---- Runs the tool until it has seen `samples` of them; its result.
-local function profile(arguments)
-  local result = support.sh(tools.command("profile", arguments .. " -d 2"))
-  expect.equal(result.code, 0)
-  return result
+--- How many seconds a process has had a CPU.
+local function cpu_time(pid)
+  local user, system = support.read(("/proc/%s/stat"):format(pid))
+                              :match("%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+  return (user + system) / 100
+end
+
+--- Waits until a process has had a CPU for as long as that, however few it gets.
+local function wait_for_cpu_time(pid, seconds)
+  local ends = cpu_time(pid) + seconds
+  tools.wait_for("CPU time", function() return cpu_time(pid) >= ends end)
+end
+
+--- What the tool prints of a process, which it looks at for a second of its CPU time.
+local function profile(pid, arguments)
+  local text
+  tools.with("profile", ("-p %s %s"):format(pid, arguments or ""), { banner = BANNER },
+             function(tool)
+    wait_for_cpu_time(pid, 1)
+    expect.equal(tool:stop(), 0)
+    text = tool:out()
+  end)
+  return text
 end
 
 --- The sum of the counts of the lines that `pattern` finds, and of all lines.
@@ -50,7 +68,7 @@ describe("profile", function()
 
   it("folds stacks with demangled names", function()
     spinning("", function(pid)
-      local text = profile("-f -F 99 -p " .. pid).out
+      local text = profile(pid, "-f")
       for line in text:gmatch("[^\n]+") do
         expect.truthy(line:find("^spinner;[^;]"), line)
       end
@@ -61,21 +79,15 @@ describe("profile", function()
 
   it("samples as often as it is asked to", function()
     spinning("", function(pid)
-      local function ticks() -- of 1/100 s that the process has had
-        local file = io.open(("/proc/%d/stat"):format(pid))
-        local user, system =
-          file:read("*a"):match("%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
-        file:close()
-        return user + system
-      end
-      tools.with("profile", "-f -F 50 -p " .. pid, { banner = "Sampling at 50" },
+      -- No divisor of a second: processes take turns in milliseconds.
+      tools.with("profile", "-f -F 97 -p " .. pid, { banner = "Sampling at 97" },
                  function(tool)
-        local before = ticks()
-        support.sleep(3)
-        local used = (ticks() - before) / 100
+        local before = cpu_time(pid)
+        wait_for_cpu_time(pid, 2)
+        local used = cpu_time(pid) - before
         expect.equal(tool:stop(), 0)
         local _, all = share(tool:out(), "")
-        expect.truthy(all >= used * 50 * 0.7 - 5 and all <= used * 50 * 1.3 + 30,
+        expect.truthy(all >= used * 97 * 0.7 - 5 and all <= used * 97 * 1.3 + 60,
                       ("%d samples in %g s"):format(all, used))
       end)
     end)
@@ -83,7 +95,7 @@ describe("profile", function()
 
   it("prints stacks, innermost first, with process and count", function()
     spinning("", function(pid)
-      local text = profile("-U -p " .. pid).out
+      local text = profile(pid, "-U")
       local stack = "    work::inner(unsigned long)\n    work::outer(int)\n    main\n"
       expect.truthy(text:find(stack, 1, true), text)
       local last = ("    -                spinner (%d)\n        "):format(pid)
@@ -93,7 +105,7 @@ describe("profile", function()
 
   it("shows source lines", function()
     spinning("", function(pid)
-      local text = profile("-f --lines -p " .. pid).out
+      local text = profile(pid, "-f --lines")
       expect.truthy(text:find("work::inner%(unsigned long%) %([^;]*/spinner.cpp:2%d%)"),
                     text)
       expect.truthy(text:find("work::outer%(int%) %([^;]*/spinner.cpp:33%)"), text)
@@ -103,7 +115,7 @@ describe("profile", function()
   it("names what was compiled at run time", function()
     if ffi.arch ~= "x64" then skip("the machine code is that of x86-64") end
     spinning("compiled", function(pid)
-      local text = profile("-f -p " .. pid).out
+      local text = profile(pid, "-f")
       local sum = share(text, ";main;LazyCompile:~hot: script.js:7[; ]")
       expect.truthy(sum >= 10, text)
     end)
@@ -113,13 +125,13 @@ describe("profile", function()
     local pipe = assert(io.popen("exec dd if=/dev/zero of=/dev/null bs=1M & echo $!"))
     local pid = pipe:read("*l")
     local ok, err = pcall(function()
-      local kernel = profile("-K -f -a -p " .. pid).out
+      local kernel = profile(pid, "-K -f -a")
       local sum, all = share(kernel, "^dd;[%w_.;%[%]]+_%[k%] ")
       expect.truthy(sum >= 10 and sum == all, kernel)
       expect.truthy(not kernel:find("_start", 1, true), kernel)
-      local user = profile("-U -f -a -p " .. pid).out
+      local user = profile(pid, "-U -f -a")
       expect.truthy(user ~= "" and not user:find("_[k]", 1, true), user)
-      local both = profile("-f -a --delimited -p " .. pid).out
+      local both = profile(pid, "-f -a --delimited")
       sum = share(both, "^dd;[^;]+.*;%-;[^;]*_%[k%]")
       expect.truthy(sum >= 10, both)
     end)
@@ -130,29 +142,41 @@ describe("profile", function()
 
   it("samples one thread", function()
     spinning("", function(pid)
-      local text = profile("-f -L " .. pid).out
+      local text = profile(pid, "-f -L " .. pid)
       local sum, all = share(text, "^spinner;")
       expect.truthy(sum >= 10 and sum == all, text)
     end)
   end)
 
   it("samples idle CPUs when asked, and only then", function()
-    expect.equal(share(profile("-f").out, "^swapper"), 0)
-    local idle = 0
-    for _ = 1, 15 do -- a loaded machine has an idle moment now and then
-      idle = share(profile("-f -I -K").out, "^swapper")
-      if idle > 0 then break end
+    local function samples_of_idle(arguments)
+      local result = support.sh(tools.command("profile", "-f -K -d 2 " .. arguments))
+      expect.equal(result.code, 0)
+      return (share(result.out, "^swapper"))
     end
-    expect.truthy(idle > 0, "no sample of an idle CPU")
+    local function idle_time() -- of all CPUs, in seconds
+      local fields = support.read("/proc/stat")
+      return fields:match("^cpu" .. (" +%d+"):rep(3) .. " (%d+)") / 100
+    end
+    expect.equal(samples_of_idle(""), 0)
+    local found = support.eventually(function()
+      local before = idle_time()
+      local samples = samples_of_idle("-I")
+      local idle = idle_time() - before
+      -- The tool's start and end are idle time too, but no more than a second of it.
+      if samples == 0 and idle > 2 then error(idle .. " s idle without a sample", 0) end
+      return samples > 0
+    end)
+    if not found then skip("no CPU of this machine was idle") end
   end)
 
   it("gives JSON and CSV", function()
     spinning("", function(pid)
-      local text = profile("--json -p " .. pid).out
+      local text = profile(pid, "--json")
       expect.truthy(text:find(('{"count":%%d+,"pid":%d,"comm":"spinner","kernel":{},'
         .. '"user":%%["work::inner%%(unsigned long%%)","work::outer%%(int%%)","main"')
         :format(pid)), text)
-      text = profile("--csv -p " .. pid).out
+      text = profile(pid, "--csv")
       expect.truthy(text:find("^count,pid,comm,kernel,user\n"), text)
     end)
   end)
@@ -161,19 +185,17 @@ describe("profile", function()
     spinning("", function(pid)
       local folder = support.sh("mktemp -d").out:match("%S+")
       local files = ("--svg %s/a.svg --html %s/a.html"):format(folder, folder)
-      local result = profile(("-p %d %s"):format(pid, files))
-      expect.equal(result.out, "")
+      expect.equal(profile(pid, files), "")
       for _, name in ipairs { "a.svg", "a.html" } do
-        local file = assert(io.open(folder .. "/" .. name))
-        local text = file:read("*a")
-        file:close()
+        local text = support.read(folder .. "/" .. name)
         local start = name == "a.svg" and '<?xml version="1.0"' or "<!DOCTYPE html>"
         expect.equal(text:sub(1, #start), start)
         expect.truthy(text:find("<title>work::inner%(unsigned long%) %(%d+ samples, "
                                 .. "[%d.]+%%%)</title>"), "frame")
       end
       support.sh("rm -r " .. folder)
-      result = support.sh(tools.command("profile", "-d 0.1 --svg /nonexistent/x.svg"))
+      local nowhere = "-d 0.1 --svg /nonexistent/x.svg"
+      local result = support.sh(tools.command("profile", nowhere))
       expect.equal(result.code, 1)
       local why = "cannot write the flame graph: /nonexistent/x.svg: No such file"
       expect.truthy(result.err:find(why, 1, true), result.err)

@@ -56,7 +56,10 @@ describe("runqlat", function()
     local gate = os.tmpname()
     tools.act_beside(("getppid 1 %s"):format(gate), function(pid)
       tools.with("runqlat", "-P -p " .. pid, NONE, function(tool)
-        support.sleep(0.2) -- it polls the gate
+        local before = tools.switches(pid)
+        tools.wait_for("its waits", function() -- it polls the gate
+          return tools.switches(pid) > before + 2
+        end)
         expect.equal(tool:stop(), 0)
         local _, sum = tools.histogram(tool:out(), "pid = " .. pid)
         expect.truthy(sum > 0, "waits")

@@ -42,6 +42,14 @@ function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+---@param path string
+---@return boolean
+function M.exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
 --- All of a file that is there.
 ---@param path string
 ---@return string

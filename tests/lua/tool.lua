@@ -52,13 +52,8 @@ function M.act_beside(words, fn)
   return pid, results
 end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+--- Of a file that may not be there yet.
+local function read(path) return support.exists(path) and support.read(path) or "" end
 
 --- Calls `fn` until it returns something true, which is returned.
 ---@param what string|fun(): string
@@ -201,6 +196,17 @@ function M.caller(count)
     os.remove(gate .. ".done")
     pipe:close()
   end }
+end
+
+--- How often the process's first thread has been taken off a CPU.
+---@param pid integer|string
+function M.switches(pid)
+  local sum = 0
+  for count in support.read(("/proc/%s/status"):format(pid))
+                      :gmatch("ctxt_switches:%s*(%d+)") do
+    sum = sum + tonumber(count)
+  end
+  return sum
 end
 
 --- The histogram of a section, or the only one, of a tool's text: {{min, max, count}},
