@@ -50,7 +50,7 @@ std::optional<Btf> kernel_types(const LoadFailure& failure) {
 
 /// The C line of the relocation, which the verifier log names by its instruction.
 void place(const LoadFailure& failure, const std::string& program, Error& error) {
-  static const std::regex kPoisoned(R"((\d+): <invalid (?:CO-RE|kfunc|ksym)[^>]*>)");
+  static const std::regex kPoisoned(R"((\d{1,9}): <invalid (?:CO-RE|kfunc|ksym)[^>]*>)");
   std::smatch match;
   if (!std::regex_search(failure.verifier_log, match, kPoisoned)) return;
   const auto line =

@@ -29,7 +29,9 @@ std::optional<int> register_in(const std::string& text) {
   static const std::regex kRegister(R"(\bR(\d+))");
   std::smatch match;
   if (!std::regex_search(text, match, kRegister)) return std::nullopt;
-  return std::stoi(match[1]);
+  const auto number = number_in(match[1].str());
+  return number && *number <= 10 ? std::optional(static_cast<int>(*number))
+                                 : std::nullopt;
 }
 
 /// Calls after which pointers into packets, records and objects are gone.
@@ -178,7 +180,7 @@ class Explainer {
     if (!refused_) return;
     const std::string_view text = log_.steps[*refused_].text;
     // "r0 += r1" itself was refused: the number is one of the two.
-    static const std::regex kAdd(R"(^r(\d+) \+= r(\d+))");
+    static const std::regex kAdd(R"(^r(\d{1,2}) \+= r(\d{1,2}))");
     std::cmatch add;
     if (std::regex_search(text.data(), text.data() + text.size(), add, kAdd)) {
       const int left = std::stoi(add[1]), right = std::stoi(add[2]);
@@ -198,7 +200,8 @@ class Explainer {
 
   /// The smallest index that is outside of what "value_size=128 off=128 size=8" says.
   std::string first_outside(const Facts& facts) const {
-    static const std::regex kAccess(R"((?:value|mem)_size=(\d+) off=(-?\d+) size=(\d+))");
+    static const std::regex kAccess(
+        R"((?:value|mem)_size=(\d{1,10}) off=(-?\d{1,10}) size=(\d{1,10}))");
     std::smatch match;
     const auto range = range_of(facts.state);
     if (!std::regex_search(log_.reason, match, kAccess) || !range || range->low < 0)

@@ -87,6 +87,16 @@ TEST(VerifierExplanation, a_helper_that_the_kernel_lacks_has_a_name) {
   EXPECT_EQ(told("4294967295"), "this kernel has no helper number 4294967295");
 }
 
+TEST(VerifierExplanation, numbers_that_no_kernel_gives_are_passed_over) {
+  for (const char* log :
+       {"R99999999999 invalid mem access 'scalar'\n", "R2 !read_ok\nR99999999999 bad\n",
+        "0: (0f) r99999999999 += r1\nmath between map_value pointer and register with "
+        "unbounded min value is not allowed\n",
+        "invalid access to map value, value_size=99999999999999999999 off=1 size=1\n"
+        "R1 max value is outside of the allowed memory range\n"})
+    EXPECT_FALSE(explain_verifier_log(log, {}).sentence.empty()) << log;
+}
+
 TEST(VerifierExplanation, words_that_no_rule_knows_are_passed_on) {
   const auto why = explain_verifier_log(
       "0: R1=ctx() R10=fp0\n; return 0; @ a.c:3\n0: (95) exit\nR7 is of the wrong "
