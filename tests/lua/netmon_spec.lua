@@ -74,6 +74,13 @@ local function count(lines, text)
   return found
 end
 
+--- What netmon says to a filter that it has taken.
+local function wait_for_answer(tool, filter)
+  tools.wait_for("the filter " .. filter, function()
+    return tool:err():find((", %s\n"):format(filter), 1, true)
+  end)
+end
+
 describe("netmon", function()
   tools.common_tests("netmon", {
     all = { "-i <NAME>", "--src <ADDRESS>", "--dst <ADDRESS>", "--proto <PROTOCOL>",
@@ -258,20 +265,20 @@ describe("netmon", function()
     end)
   end)
 
-  it("takes a new filter within 100 ms", function()
+  it("takes a new filter at once", function()
     in_namespaces(function()
       watch("--interactive --iface v0 --proto udp", A, function(tool)
         local both = "udp 10.99.1.1 4000 10.99.1.3 5000 2 %d 10" -- 5000 and 5001 in turn
         act(A, both:format(100))
         tool:wait_lines(" v0 ", 10)
         tool:type("port 5001")
-        support.sleep(0.1)
+        wait_for_answer(tool, "port 5001")
         act(A, both:format(200))
         tool:wait_lines(":5001 ", 10)
         tool:type("port any")
         tool:type("dst 10.99.1.3")
         tool:type("proto any")
-        support.sleep(0.1)
+        wait_for_answer(tool, "dst 10.99.1.3")
         act(A, both:format(300))
         tool:wait_lines(":5000 ", 10)
         tool:type("clear")

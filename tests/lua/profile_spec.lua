@@ -194,7 +194,7 @@ describe("profile", function()
                                 .. "[%d.]+%%%)</title>"), "frame")
       end
       support.sh("rm -r " .. folder)
-      local nowhere = "-d 0.1 --svg /nonexistent/x.svg"
+      local nowhere = ("-p %d -d 0.1 --svg /nonexistent/x.svg"):format(pid)
       local result = support.sh(tools.command("profile", nowhere))
       expect.equal(result.code, 1)
       local why = "cannot write the flame graph: /nonexistent/x.svg: No such file"

@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "attach/perf_event.h"
@@ -71,7 +73,11 @@ TEST_F(Attach, perf_counts_in_one_process_with_the_threads_that_it_has_and_makes
     early.join();
     ::_exit(0);
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the thread is there
+  ASSERT_TRUE(test::eventually([&] {  // the thread is there
+    const std::filesystem::directory_iterator threads(
+        fmt::format("/proc/{}/task", child));
+    return std::ranges::distance(threads) == 2;
+  }));
   TestProgram test("perf_event", {.pid = true});
   const ProbeSpec spec = spec_of("perf:page-faults:1");
   ASSERT_EQ(load(test, spec), 0);
