@@ -5,9 +5,15 @@ local nearest = require "bpf.nearest"
 
 local M = {}
 
+local function is_int(value)
+  return type(value) == "number" and value % 1 == 0 and value >= -2 ^ 31
+         and value < 2 ^ 31
+end
+
 ---@param call string the function that takes them, for the message
 ---@param options any
----@param types table<string, string> the Lua type of each option, or "any"
+---@param types table<string, string> the Lua type of each option, "any", or "integer":
+--- whole numbers that fit an int
 function M.check(call, options, types)
   if type(options) ~= "table" then
     errors.misuse(("%s takes a table of options, got a %s"):format(call, type(options)))
@@ -18,7 +24,12 @@ function M.check(call, options, types)
       errors.misuse(("%s has no option '%s'"):format(call, tostring(key)),
                     nearest.hint(tostring(key), nearest.keys(types), "options"))
     end
-    if wanted ~= "any" and type(value) ~= wanted then
+    if wanted == "integer" then
+      if not is_int(value) then
+        errors.misuse(("%s: option '%s' takes a whole number, got %s")
+                      :format(call, key, tostring(value)))
+      end
+    elseif wanted ~= "any" and type(value) ~= wanted then
       errors.misuse(("%s: option '%s' takes a %s, got a %s")
                     :format(call, key, wanted, type(value)))
     end

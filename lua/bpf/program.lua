@@ -43,10 +43,10 @@ local function scoped(spec, options)
   return options
 end
 
-local ATTACH_OPTIONS = { pid = "number", cpu = "number", cookie = "any",
-                         maxactive = "number",
+local ATTACH_OPTIONS = { pid = "integer", cpu = "integer", cookie = "any",
+                         maxactive = "integer",
                          replace = "boolean", before = "any", after = "any",
-                         defrag = "boolean", priority = "number", socket = "number",
+                         defrag = "boolean", priority = "integer", socket = "integer",
                          map = "table", target = "table",
                          device = "string", via = "string" }
 

@@ -17,6 +17,7 @@ struct Places {
 };
 
 /// Each adds its functions to the table on top of the stack and registers its types.
+void register_attach(lua_State* lua);
 void register_binaries(lua_State* lua);
 void register_cache(lua_State* lua);
 void register_child(lua_State* lua);

@@ -17,6 +17,9 @@ using LinkBox = Box<attach::Link>;
 /// record_type, tag, fd}.
 void push_map(lua_State* lua, const load::Map& map);
 
+/// object:attach(program, spec, options) -> link | nil, err. The program is loaded.
+int attach_program(lua_State* lua);
+
 /// The object of the kernel that the arguments name: how ("path", "id", "name"), what.
 Result<UniqueFd> open_existing(lua_State* lua, const load::ObjectKind& kind);
 

@@ -183,6 +183,7 @@ int open_host(lua_State* lua) {
   set_places(lua, find_places());
   lua_newtable(lua);
   luaL_register(lua, nullptr, kFunctions);
+  register_attach(lua);
   register_binaries(lua);
   register_cache(lua);
   register_child(lua);
