@@ -1,8 +1,6 @@
 -- Colours on terminals: --color says, else what the descriptor is, and NO_COLOR.
-local ffi = require "ffi"
-local loop = require "bpf.loop"
-
-ffi.cdef [[ int ebl_is_terminal(int fd) __asm__("isatty"); ]]
+local settings = require "bpf.settings"
+local writer = require "bpf.emit.writer"
 
 local M = {}
 
@@ -16,15 +14,17 @@ local function is_set(name)
   return value ~= nil and value ~= ""
 end
 
+M.is_terminal = writer.is_terminal
+
 --- Whether what is written to a descriptor has colours.
 ---@param fd integer
 ---@return boolean
 function M.is_on(fd)
-  local mode = loop.settings.color
+  local mode = settings.color
   if mode == "always" then return true end
   if mode == "never" or is_set("NO_COLOR") then return false end
   local term = os.getenv("TERM")
-  return is_set("TERM") and term ~= "dumb" and ffi.C.ebl_is_terminal(fd) == 1
+  return is_set("TERM") and term ~= "dumb" and M.is_terminal(fd)
 end
 
 --- The text in a colour.

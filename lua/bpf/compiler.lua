@@ -1,9 +1,9 @@
 -- C text to object bytes: from the object cache, or else by the process's one compiler
 -- server, started when first needed and stopped before the loop runs, so that nothing big
 -- stays resident.
-local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local errors = require "bpf.errors"
+local say = require "bpf.say"
 
 local M = {}
 
@@ -25,16 +25,11 @@ function M.stop()
   server = nil
 end
 
-local function say(text)
-  C.ebl_flush()
-  io.stderr:write(text)
-end
-
 --- What is wrong with the cache is told once; the compile goes on without it.
 local function warn(err)
   if warned or not err then return end
   warned = true
-  say(("ebpf-lua: warning: the object cache is not used: %s\n"):format(err.message))
+  say(("ebpf-lua: warning: the object cache is not used: %s"):format(err.message))
 end
 
 local function open_cache()
@@ -65,7 +60,7 @@ function M.compile(request)
     elf, warnings, problem, listing = errors.check(M.start():compile(request, kept))
     warn(problem)
   end
-  if warnings ~= "" then say(warnings) end
+  if warnings ~= "" then say((warnings:gsub("\n$", ""))) end
   return elf, listing or ""
 end
 

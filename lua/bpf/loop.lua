@@ -7,8 +7,8 @@ local compiler = require "bpf.compiler"
 
 local M = {}
 
--- Set from the command line (bpf.main).
-M.settings = {}
+---@type table what the command line asked for
+M.settings = require "bpf.settings"
 
 local ROOM = 64
 local ready = ffi.new("int[?]", ROOM)

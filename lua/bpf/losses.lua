@@ -8,6 +8,7 @@ local ffi = require "ffi"
 local C = require "bpf.ffi_api"
 local json = require "bpf.emit.json"
 local loop = require "bpf.loop"
+local say = require "bpf.say"
 
 local M = {}
 
@@ -129,11 +130,6 @@ local function text_of(list)
   return table.concat(parts, ", ")
 end
 
-local function say(text)
-  C.ebl_flush()
-  io.stderr:write("ebpf-lua: ", text, "\n")
-end
-
 local function put_json(record)
   local line = json.encode(record) .. "\n"
   C.ebl_write(line, #line) -- a failure shows at the next flush
@@ -171,7 +167,7 @@ function M.check(now)
   if last_warning and now - last_warning < WARNING_SECONDS then return end
   last_warning, warned = now, total
   tell_json(list)
-  say("warning: lost so far: " .. text_of(list))
+  say("ebpf-lua: warning: lost so far: " .. text_of(list))
 end
 
 --- Runs of these links, and of their programs, that the kernel skipped. Called while they
@@ -224,8 +220,10 @@ function M.summary()
       put_json { type = "missed_runs", probe = name, count = count }
     end
   end
-  if #list > 0 then say("lost: " .. text_of(list)) end
-  if #skipped > 0 then say("missed runs: " .. table.concat(skipped, ", ")) end
+  if #list > 0 then say("ebpf-lua: lost: " .. text_of(list)) end
+  if #skipped > 0 then
+    say("ebpf-lua: missed runs: " .. table.concat(skipped, ", "))
+  end
 end
 
 return M

@@ -1,8 +1,6 @@
 -- The program's life: runs what the command line asked for, prints errors, detaches all.
-local C = require "bpf.ffi_api"
 local host = require "bpf.host"
 local bcc = require "bcc"
-local color = require "bpf.color"
 local command = require "bpf.command"
 local compiler = require "bpf.compiler"
 local errors = require "bpf.errors"
@@ -13,27 +11,9 @@ local object = require "bpf.object"
 local output = require "bpf.output"
 local plan = require "bpf.plan"
 local quick = require "bpf.quick"
+local say = require "bpf.say"
 
 local ENOENT = 2
-
-local PAINTED = { { "^(ebpf%-lua:)", "failure" }, { "(error:)", "failure" },
-                  { "(warning:)", "warning" }, { "^(  hint:)", "hint" } }
-
---- Prints a message; on a terminal its first words have colours.
-local function say(text)
-  C.ebl_flush()
-  if color.is_on(color.STDERR) then
-    text = (text .. "\n"):gsub("([^\n]*)\n", function(line)
-      for _, each in ipairs(PAINTED) do
-        local painted, count = line:gsub(each[1], function(word)
-          return color.paint(each[2], word)
-        end, 1)
-        if count > 0 then return painted .. "\n" end
-      end
-    end):sub(1, -2)
-  end
-  io.stderr:write(text, "\n")
-end
 
 --- A name like the one that a script calls and nobody has defined. Where quick probes are
 --- typed, theirs are known too.

@@ -2,6 +2,7 @@
 local bpf = require "bpf"
 local program = require "program"
 local support = require "support"
+local terminal = require "terminal"
 
 local chunk_fails, chunk_prints = program.chunk_fails, program.chunk_prints
 
@@ -239,6 +240,9 @@ describe("names", function()
       { attach "'xdp:no_such_dev'", "there is no interface no_such_dev" },
       { attach "1", "-e:3: program:attach takes a probe" },
       { attach "", "-e:3: program 'drop' names no hook: SEC(\"xdp\")" },
+      { attach "'xdp:lo', { pid = 2^32 + 1 }",
+        "program:attach: option 'pid' takes a whole number, got 4294967297" },
+      { attach "'xdp:lo', { cpu = 0.5 }", "option 'cpu' takes a whole number, got 0.5" },
       { attach "'xdp:lo', { cokie = 1 }", "program:attach has no option 'cokie'",
         "hint: did you mean 'cookie'?" },
       { attach "'xdp:lo', { cookie = 'x' }",
@@ -329,5 +333,13 @@ describe("print", function()
       local t = {} t.t = t print(t) print() print("a\0b")
     ]], "nil\ttrue\t1.5\t9007199254740992\t9007199254740993\n-9223372036854775808\tnan\n"
       .. "{1, 2, {3}, name=\"x\"}\t18446744073709551615\n{t={t={...}}}\n\na\0b\n")
+  end)
+end)
+
+describe("on a terminal", function()
+  it("control characters of a message are shown, not obeyed", function()
+    local shown = terminal.start { "-e", [[error('a\27]0;title\7b\nc\155d')]] }
+    shown:expect "ebpf%-lua: %-e:1: a\\x1b%]0;title\\x07b\r\nc\\x9bd\r\n"
+    expect.equal(shown:close(), 1)
   end)
 end)

@@ -12,6 +12,11 @@ int ebl_isatty(int) __asm__("isatty");
 int ebl_fileno(void *) __asm__("fileno");
 ]]
 
+--- Whether a descriptor is a terminal.
+---@param fd integer
+---@return boolean
+function M.is_terminal(fd) return ffi.C.ebl_isatty(fd) == 1 end
+
 ---@class bpf.Writer
 ---@field is_tty boolean
 ---@field write fun(self: bpf.Writer, text: string)
@@ -32,7 +37,7 @@ end
 ---@return bpf.Writer
 function M.file(file)
   return setmetatable({
-    file = file, is_tty = ffi.C.ebl_isatty(ffi.C.ebl_fileno(file)) == 1,
+    file = file, is_tty = M.is_terminal(ffi.C.ebl_fileno(file)),
   }, File)
 end
 
