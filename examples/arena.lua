@@ -18,7 +18,6 @@ local obj = bpf.load {
     {
       struct node __arena *node;
 
-
       node = bpf_arena_alloc_pages(&heap, (void __arena *)0, 1, -1, 0);
       if (!node)
         return 1;

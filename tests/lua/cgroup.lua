@@ -1,4 +1,5 @@
 --- A control group of a test's own, for specs.
+local net = require "net"
 local support = require "support"
 
 local M = {}
@@ -39,6 +40,11 @@ function M.inside(fn)
   end
   support.sh("rmdir " .. path)
   if not ok then error(err, 0) end
+end
+
+--- As inside(), in a network namespace of its own.
+function M.with_network(fn)
+  net.in_namespace(nil, function() M.inside(fn) end)
 end
 
 return M

@@ -5,7 +5,7 @@ local example = require "example"
 local harness = require "harness"
 local kernel = require "kernel"
 local support = require "support"
-local describe, it = harness.describe, harness.it
+local describe, it, expect = harness.describe, harness.it, harness.expect
 
 --- Skips where the kernel has no such maps: the C of the example may not even compile.
 local function needs_map(options)
@@ -63,6 +63,42 @@ describe("example", function()
     example.printed(example.watch("percpu", "cat " .. path,
                                   "^[1-9][0-9]* paths of [0-9]{5,} bytes, [1-9]"),
                     "^counting\n")
+  end)
+
+  it("percpu_hash sums what each CPU has", function()
+    example.with("percpu_hash", {}, function(tool)
+      support.sh "for i in $(seq 20); do head -c 1 /dev/zero; done"
+      expect.equal(tool:stop(), 0)
+      expect.truthy(tool:out():find "\n *[1-9]%d%d+ head\n", tool:out())
+      local threads = tonumber(tool:out():match "\n(%d+) threads, ")
+      expect.truthy(threads >= 2 and threads <= 64, threads)
+    end)
+  end)
+
+  it("inode_storage shows who opens a file by any name", function()
+    local path = "/tmp/ebl-inode-" .. support.pid
+    support.sh(("echo >%s; ln %s %s.link"):format(path, path, path))
+    local ok, err = pcall(example.with, "inode_storage /etc/passwd " .. path, {},
+                          function(tool)
+      support.sh(("head -c 1 %s; tail -c 1 %s.link"):format(path, path))
+      tool:wait_lines("^head %(%d+%) opens " .. path:gsub("%-", "%%-") .. ", time 1$")
+      tool:wait_lines("^tail %(%d+%) opens " .. path:gsub("%-", "%%-") .. ", time 2$")
+    end)
+    support.sh(("rm %s %s.link"):format(path, path))
+    if not ok then error(err, 0) end
+  end)
+
+  it("cgrp_storage counts what a group starts", function()
+    needs_map { type = "cgrp_storage", key = "int", value = "u64", flags = 1 }
+    cgroup.inside(function(path)
+      example.with("cgrp_storage " .. path, {}, function(tool)
+        support.sh "/bin/true; /bin/true"
+        tool:wait_lines(function(line)
+          local started, ended = line:match "^(%d+) started, (%d+) ended$"
+          return started and tonumber(started) >= 3 and tonumber(ended) >= 3
+        end)
+      end)
+    end)
   end)
 
   it("arena is one memory for both", function()

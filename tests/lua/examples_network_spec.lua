@@ -24,18 +24,14 @@ local function with_pair(fn)
     ip neigh add 10.77.0.2 lladdr 02:00:00:00:77:02 dev v0
     ip -n NS neigh add 10.77.0.1 lladdr 02:00:00:00:77:01 dev v1
   ]]):gsub("NS", other)), function()
-    fn(function(text, port)
-      local inside = ("echo -n %s >/dev/udp/10.77.0.1/%d"):format(text, port)
+    fn(function(text, port, address)
+      local inside = ("echo -n %s >/dev/udp/%s/%d"):format(text, address or "10.77.0.1",
+                                                            port)
       support.sh(("ip netns exec %s bash -c %s"):format(other, support.quote(inside)))
-    end)
+    end, other)
   end)
   support.sh("ip netns del " .. other)
   if not ok then error(err, 0) end
-end
-
---- In a namespace and a control group of its own.
-local function in_group(fn)
-  net.in_namespace(nil, function() cgroup.inside(fn) end)
 end
 
 local function udp(port)
@@ -92,6 +88,25 @@ describe("example", function()
     end)
   end)
 
+  it("xdp_wire joins two interfaces", function()
+    with_pair(function(send, other)
+      support.sh(([[
+        ip link add w0 type veth peer name w1
+        ip link set w0 up
+        ip link set w1 address 02:00:00:00:77:03 up
+        ip addr add 10.77.0.3/32 dev w1
+        ip -n %s neigh add 10.77.0.3 lladdr 02:00:00:00:77:03 dev v1
+      ]]):format(other))
+      local server = net.datagrams("10.77.0.3", 7001)
+      example.with("xdp_wire v0 w0", {}, function(tool)
+        send("hello", 7001, "10.77.0.3")
+        expect.equal((server:receive()), "hello")
+        tool:wait_lines "^[1-9]%d* there, %d+ back$"
+      end)
+      server:close()
+    end)
+  end)
+
   it("xdp_cpumap has another CPU do the stack's work", function()
     with_pair(function(send)
       example.with("xdp_cpumap v0 0", {}, function(tool)
@@ -134,7 +149,7 @@ describe("example", function()
   end)
 
   it("cgroup_skb counts by address, and closes a port", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       example.with(("cgroup_skb %s 9999"):format(path), {}, function(tool)
         expect.equal({ arrives(9999), arrives(9998) }, { false, true })
         tool:wait_lines "^127%.0%.0%.1: 2 packets, 66 bytes, 1 refused$"
@@ -143,7 +158,7 @@ describe("example", function()
   end)
 
   it("cgroup_device refuses a device, and shows who tried", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       example.with(("cgroup_device %s 1 5"):format(path), {}, function(tool)
         expect.truthy(not io.open "/dev/zero", "/dev/zero")
         assert(io.open "/dev/null"):close()
@@ -154,7 +169,7 @@ describe("example", function()
   end)
 
   it("cgroup_sysctl refuses one value and changes another", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       local file = "/proc/sys/net/ipv4/ip_default_ttl"
       local function set(value)
         return support.sh(("echo %s >%s && cat %s"):format(value, file, file)).out
@@ -170,7 +185,7 @@ describe("example", function()
   end)
 
   it("cgroup_sock refuses raw sockets and low ports", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       example.with("cgroup_sock " .. path, {}, function(tool)
         local AF_INET, RAW, ICMP, EPERM = 2, 3, 1, 1
         expect.equal({ ffi.C.socket(AF_INET, RAW, ICMP), ffi.errno() }, { -1, EPERM })
@@ -186,7 +201,7 @@ describe("example", function()
   end)
 
   it("cgroup_sockopt lowers a priority and hides it", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       local socket, priority = net.socket(net.UDP), 12
       example.with("cgroup_sockopt " .. path, {}, function(tool)
         expect.truthy(socket:set(net.SOL_SOCKET, priority, 6))
@@ -199,7 +214,7 @@ describe("example", function()
   end)
 
   it("sock_ops tells how connections begin and end", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       example.with("sock_ops " .. path, {}, function(tool)
         local listener = net.listener("127.0.0.1", 7001)
         local client = assert(net.client("127.0.0.1", 7001))
@@ -216,7 +231,7 @@ describe("example", function()
   end)
 
   it("sk_msg carries what is sent past TCP", function()
-    in_group(function(path)
+    cgroup.with_network(function(path)
       local listener = net.listener("127.0.0.1", 7001)
       example.with("sk_msg " .. path, {}, function(tool)
         local client = assert(net.client("127.0.0.1", 7001))
