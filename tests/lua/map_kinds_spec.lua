@@ -133,6 +133,30 @@ for _, kind in ipairs { "CGROUP_STORAGE", "PERCPU_CGROUP_STORAGE" } do
   end)
 end
 
+describe("a struct of the kernel", function()
+  it("is a key where the text names it for nothing else", function()
+    local obj = bpf.load { source = [[
+      struct {
+        __uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+        __type(key, struct bpf_cgroup_storage_key);
+        __type(value, struct ethhdr);
+      } kept SEC(".maps");
+    ]] }
+    local info = obj.maps.kept:info()
+    expect.equal({ info.key_size, info.value_size }, { 16, 14 })
+    obj:close()
+  end)
+
+  it("is pointed to by a global function that does not read it", function()
+    local obj = bpf.load { source = [[
+      __weak int allowed(struct __sk_buff *skb) { return 7; }
+      SEC("socket") int whole(struct __sk_buff *skb) { return allowed(skb); }
+    ]] }
+    expect.equal(obj.programs.whole:test_run({ data = ("x"):rep(64) }).retval, 7)
+    obj:close()
+  end)
+end)
+
 describe("types of keys and values", function()
   local obj = bpf.load { source = [[
     enum color { RED = 1, GREEN = 7, FAR = 0x100000000 };

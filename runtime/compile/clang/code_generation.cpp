@@ -42,8 +42,7 @@ class Completion : public clang::ASTConsumer {
   /// Ahead of the generation of code, which keeps the types as it first sees them.
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override {
     for (clang::Decl* declaration : group) {
-      if (const auto* function = llvm::dyn_cast<clang::FunctionDecl>(declaration))
-        kernel_.complete_kernel_symbol(*function);
+      kernel_.complete_for_btf(*declaration);
       if (entries_) complete_bcc(declaration);
     }
     return true;

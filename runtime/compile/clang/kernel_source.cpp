@@ -54,20 +54,31 @@ clang::NamedDecl* KernelSource::value_name(std::string_view name) {
   return make_constant(name);
 }
 
-void KernelSource::complete_targets(const clang::FunctionDecl& function) {
-  auto complete = [this](clang::QualType pointer) {
-    const clang::QualType target = pointer->getPointeeType();
-    if (target.isNull()) return;
-    if (clang::RecordDecl* record = target->getAsRecordDecl()) CompleteType(record);
-  };
-  complete(function.getReturnType());
-  for (const clang::ParmVarDecl* parameter : function.parameters())
-    complete(parameter->getType());
+void KernelSource::complete_target(clang::QualType pointer) {
+  const clang::QualType target = pointer->getPointeeType();
+  if (target.isNull()) return;
+  if (clang::RecordDecl* record = target->getAsRecordDecl()) CompleteType(record);
 }
 
-void KernelSource::complete_kernel_symbol(const clang::FunctionDecl& function) {
-  const auto* section = function.getAttr<clang::SectionAttr>();
-  if (section && section->getName() == ".ksyms") complete_targets(function);
+void KernelSource::complete_targets(const clang::FunctionDecl& function) {
+  complete_target(function.getReturnType());
+  for (const clang::ParmVarDecl* parameter : function.parameters())
+    complete_target(parameter->getType());
+}
+
+void KernelSource::complete_for_btf(const clang::Decl& declaration) {
+  const auto* attribute = declaration.getAttr<clang::SectionAttr>();
+  const llvm::StringRef section = attribute ? attribute->getName() : llvm::StringRef();
+  if (const auto* function = llvm::dyn_cast<clang::FunctionDecl>(&declaration)) {
+    const bool called_by_name = section.empty() && function->isGlobal() &&
+                                function->isThisDeclarationADefinition();
+    if (section == ".ksyms" || called_by_name) complete_targets(*function);
+  }
+  const auto* map = llvm::dyn_cast<clang::VarDecl>(&declaration);
+  if (!map || section != ".maps") return;
+  if (const clang::RecordDecl* definition = map->getType()->getAsRecordDecl())
+    for (const clang::FieldDecl* field : definition->fields())
+      complete_target(field->getType());
 }
 
 clang::NamedDecl* KernelSource::make_kfunc(std::string_view name, const UnitName& found) {

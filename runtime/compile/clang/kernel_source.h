@@ -36,10 +36,11 @@ class KernelSource : public clang::ExternalSemaSource {
   /// was missing among own_tags, and what has been made since is wrong.
   bool text_redefines_a_type() const;
 
-  /// If `function` is declared __ksym, completes the records that it points to: libbpf
-  /// compares its prototype with the kernel's, where a record that is only declared
-  /// differs from one with fields.
-  void complete_kernel_symbol(const clang::FunctionDecl& function);
+  /// Completes the records that a declaration points to where their BTF is read, and the
+  /// text may not need their fields: of what is declared __ksym (libbpf compares its
+  /// prototype with the kernel's), of a global function (the verifier checks what it is
+  /// called with), and of a map (its keys and values).
+  void complete_for_btf(const clang::Decl& declaration);
 
   void InitializeSema(clang::Sema& sema) override { sema_ = &sema; }
   clang::Sema* sema() const { return sema_; }
@@ -63,6 +64,7 @@ class KernelSource : public clang::ExternalSemaSource {
   clang::NamedDecl* tag(std::string_view name);
   clang::NamedDecl* type_name(std::string_view name);
   clang::NamedDecl* value_name(std::string_view name);
+  void complete_target(clang::QualType pointer);
   void complete_targets(const clang::FunctionDecl& function);
   clang::NamedDecl* make_kfunc(std::string_view name, const UnitName& found);
   clang::NamedDecl* make_constant(std::string_view name);
