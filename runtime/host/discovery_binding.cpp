@@ -199,6 +199,12 @@ int perf_events(lua_State* lua) {
   return push_matches(lua, attach::perf_event_names(), pattern);
 }
 
+/// host.libraries(glob) -> names: "libc"
+int libraries(lua_State* lua) {
+  const char* pattern = luaL_checkstring(lua, 1);
+  return push_matches(lua, symbols::library_names(), pattern);
+}
+
 constexpr luaL_Reg kFunctions[] = {{"kernel_functions", kernel_functions},
                                    {"binary_functions", binary_functions},
                                    {"btf_functions", btf_functions},
@@ -208,6 +214,7 @@ constexpr luaL_Reg kFunctions[] = {{"kernel_functions", kernel_functions},
                                    {"type_names", type_names},
                                    {"type_members", type_members},
                                    {"perf_events", perf_events},
+                                   {"libraries", libraries},
                                    {nullptr, nullptr}};
 
 }  // namespace

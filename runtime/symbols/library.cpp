@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -102,6 +103,14 @@ Result<std::vector<CachedLibrary>> parse_library_cache(std::span<const std::byte
                          std::string(text(cache, word(cache, entry + path_at)))});
   }
   return libraries;
+}
+
+std::vector<std::string> library_names() {
+  std::vector<std::string> names;
+  for (const CachedLibrary& library : read_cache()) names.push_back(stem(library.name));
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
 }
 
 Result<std::string> find_binary(const std::string& name) {

@@ -22,6 +22,9 @@ struct CachedLibrary {
 /// strings.)
 Result<std::vector<CachedLibrary>> parse_library_cache(std::span<const std::byte> bytes);
 
+/// What find_binary() calls the libraries in the dynamic linker's cache, sorted: "libc".
+std::vector<std::string> library_names();
+
 /// The file behind `name`: a path (with a '/') as it is; a library by its full name or
 /// the part before ".so", from /etc/ld.so.cache; a program from PATH. Code::not_found
 /// names near libraries.

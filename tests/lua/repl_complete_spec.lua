@@ -33,6 +33,7 @@ describe("Tab", function()
       completes("usdt:" .. folder .. "static_probes:ebl_test:shap", "usdt:" .. folder
                 .. "static_probes:ebl_test:shapes")
       completes("uretprobe:" .. folder .. "spinn", "uretprobe:" .. folder .. "spinner:")
+      completes("uprobe:libluajit-5.", "uprobe:libluajit-5.1:")
       completes("raw_trac", "raw_tracepoint:")
       completes("kprobe:vfs_fsyn", "kprobe:vfs_fsync")
       completes("fentry:vfs_fsyn", "fentry:vfs_fsync")

@@ -88,14 +88,18 @@ local function kind_words(word)
   return starting(kinds, word)
 end
 
---- "uprobe:/usr/bin/ba": files and folders.
+--- "uprobe:/usr/bin/ba": files and folders; "uprobe:libcr": libraries.
 local function binary_words(word)
-  local folder = word:match("^%a[%w_.]*:(/.*/)") or word:match("^%a[%w_.]*:(/)")
-  if not folder then return {} end
+  local kind, folder, last = word:match("^([^:]*:)(.-)([^/]*)$")
   local words = {}
-  for _, name in ipairs(host.files(folder, true) or {}) do
-    words[#words + 1] = word:match("^[^:]*:") .. folder .. name
-                        .. (name:find("/$") and "" or ":")
+  if folder:find("^/") then
+    for _, name in ipairs(host.files(folder, true) or {}) do
+      words[#words + 1] = kind .. folder .. name .. (name:find("/$") and "" or ":")
+    end
+  elseif folder == "" and last ~= "" then
+    for _, name in ipairs(host.libraries("*")) do
+      words[#words + 1] = kind .. name .. ":"
+    end
   end
   return starting(words, word)
 end
