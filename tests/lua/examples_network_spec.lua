@@ -82,7 +82,9 @@ describe("example", function()
           local entered, left = line:match "^entered (%d+), left (%d+)$"
           return entered and tonumber(entered) >= 3 and entered == left
         end)
-        expect.truthy(other.variables.arrived >= 3, "arrival at the other end")
+        expect.truthy(support.eventually(function()
+        return other.variables.arrived >= 3
+      end), "arrival at the other end")
       end)
       other:close()
     end)
