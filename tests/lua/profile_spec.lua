@@ -56,6 +56,8 @@ end
 describe("profile", function()
   tools.common_tests("profile", {
     banner = BANNER,
+    -- A busy machine has many programs, and names of all take longer than the samples.
+    arguments = "-L " .. support.pid,
     all = { "-p <PID>", "-L <TID>", "-U", "-K", "-F <HERTZ>", "-a", "-I", "-f",
             "--delimited", "--lines", "--svg <FILE>", "--html <FILE>", "[<seconds>]",
             "-d <SECONDS>", "--json", "--csv" },
