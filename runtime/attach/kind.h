@@ -1,5 +1,5 @@
 // KindInfo: everything that sets one kind of probe apart. Each kind's file defines one (a
-// kind and its return form share a file) and kinds.cpp lists them all. Internal to
+// kind and its return form share a file) and kinds.def lists them all. Internal to
 // attach/.
 #pragma once
 
@@ -76,43 +76,9 @@ struct KindInfo {
 /// The type of a program for that spec.
 HookType hook_type_of(const ProbeSpec& spec);
 
-extern const KindInfo tracepoint_kind;
-extern const KindInfo raw_tracepoint_kind;
-extern const KindInfo tp_btf_kind;
-extern const KindInfo kprobe_kind;
-extern const KindInfo kretprobe_kind;
-extern const KindInfo kprobe_session_kind;
-extern const KindInfo ksyscall_kind;
-extern const KindInfo kretsyscall_kind;
-extern const KindInfo fentry_kind;
-extern const KindInfo fexit_kind;
-extern const KindInfo fmod_ret_kind;
-extern const KindInfo freplace_kind;
-extern const KindInfo uprobe_kind;
-extern const KindInfo uretprobe_kind;
-extern const KindInfo uprobe_session_kind;
-extern const KindInfo usdt_kind;
-extern const KindInfo perf_kind;
-extern const KindInfo interval_kind;
-extern const KindInfo xdp_kind;
-extern const KindInfo tcx_kind;
-extern const KindInfo netkit_kind;
-extern const KindInfo cgroup_kind;
-extern const KindInfo netfilter_kind;
-extern const KindInfo sk_lookup_kind;
-extern const KindInfo flow_dissector_kind;
-extern const KindInfo tc_kind;
-extern const KindInfo sockmap_kind;
-extern const KindInfo socket_filter_kind;
-extern const KindInfo sk_reuseport_kind;
-extern const KindInfo lwt_kind;
-extern const KindInfo seg6local_kind;
-extern const KindInfo lirc_mode2_kind;
-extern const KindInfo lsm_kind;
-extern const KindInfo lsm_cgroup_kind;
-extern const KindInfo iter_kind;
-extern const KindInfo breakpoint_kind;
-extern const KindInfo struct_ops_kind;
+#define EBL_KIND(name) extern const KindInfo name##_kind;
+#include "attach/kinds.def"
+#undef EBL_KIND
 
 /// All kinds, in the order in which they are listed to the user.
 std::span<const KindInfo* const> all_kinds();

@@ -5,51 +5,15 @@ namespace ebl::attach {
 
 std::span<const KindInfo* const> all_kinds() {
   static constexpr const KindInfo* kinds[] = {
-      &tracepoint_kind,
-      &raw_tracepoint_kind,
-      &tp_btf_kind,
-      &kprobe_kind,
-      &kretprobe_kind,
-      &kprobe_session_kind,
-      &ksyscall_kind,
-      &kretsyscall_kind,
-      &fentry_kind,
-      &fexit_kind,
-      &fmod_ret_kind,
-      &freplace_kind,
-      &uprobe_kind,
-      &uretprobe_kind,
-      &uprobe_session_kind,
-      &usdt_kind,
-      &perf_kind,
-      &interval_kind,
-      &xdp_kind,
-      &tcx_kind,
-      &netkit_kind,
-      &cgroup_kind,
-      &netfilter_kind,
-      &sk_lookup_kind,
-      &flow_dissector_kind,
-      &tc_kind,
-      &sockmap_kind,
-      &socket_filter_kind,
-      &sk_reuseport_kind,
-      &lwt_kind,
-      &seg6local_kind,
-      &lirc_mode2_kind,
-      &lsm_kind,
-      &lsm_cgroup_kind,
-      &iter_kind,
-      &breakpoint_kind,
-      &struct_ops_kind,
+#define EBL_KIND(name) &name##_kind,
+#include "attach/kinds.def"
+#undef EBL_KIND
   };
   return kinds;
 }
 
 const KindInfo& info_of(Kind kind) {
-  for (const KindInfo* info : all_kinds())
-    if (info->kind == kind) return *info;
-  return tracepoint_kind;  // not reached: a test walks the enumeration
+  return *all_kinds()[static_cast<std::size_t>(kind)];
 }
 
 HookType hook_type_of(const ProbeSpec& spec) {

@@ -55,38 +55,35 @@ Holding attach_namespace(load::Program program, const ProbeSpec& spec, const Opt
   return attach_errno(spec, error, {Capability::bpf, Capability::net_admin});
 }
 
+constexpr KindInfo namespace_kind(Kind kind, std::string_view word, std::string_view form,
+                                  std::span<const std::string_view> sections,
+                                  unsigned type, bpf_attach_type attach_type) {
+  return {
+      .kind = kind,
+      .word = word,
+      .form = form,
+      .sections = sections,
+      .options = {},
+      .type = type,
+      .attach_type = attach_type,
+      .parse = parse,
+      .text = text,
+      .section_text = nullptr,
+      .prepare = nullptr,
+      .attach = attach_namespace,
+      .bare = true,
+  };
+}
+
 }  // namespace
 
-constinit const KindInfo sk_lookup_kind = {
-    .kind = Kind::sk_lookup,
-    .word = "sk_lookup",
-    .form = "sk_lookup or sk_lookup:PATH, as in sk_lookup:/run/netns/blue",
-    .sections = lookup_sections,
-    .options = {},
-    .type = BPF_PROG_TYPE_SK_LOOKUP,
-    .attach_type = BPF_SK_LOOKUP,
-    .parse = parse,
-    .text = text,
-    .section_text = nullptr,
-    .prepare = nullptr,
-    .attach = attach_namespace,
-    .bare = true,
-};
-
-constinit const KindInfo flow_dissector_kind = {
-    .kind = Kind::flow_dissector,
-    .word = "flow_dissector",
-    .form = "flow_dissector or flow_dissector:PATH, as in flow_dissector:/run/netns/blue",
-    .sections = dissector_sections,
-    .options = {},
-    .type = BPF_PROG_TYPE_FLOW_DISSECTOR,
-    .attach_type = BPF_FLOW_DISSECTOR,
-    .parse = parse,
-    .text = text,
-    .section_text = nullptr,
-    .prepare = nullptr,
-    .attach = attach_namespace,
-    .bare = true,
-};
+constinit const KindInfo sk_lookup_kind =
+    namespace_kind(Kind::sk_lookup, "sk_lookup",
+                   "sk_lookup or sk_lookup:PATH, as in sk_lookup:/run/netns/blue",
+                   lookup_sections, BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP);
+constinit const KindInfo flow_dissector_kind = namespace_kind(
+    Kind::flow_dissector, "flow_dissector",
+    "flow_dissector or flow_dissector:PATH, as in flow_dissector:/run/netns/blue",
+    dissector_sections, BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR);
 
 }  // namespace ebl::attach

@@ -18,7 +18,7 @@
 //   struct_ops:MAP
 //   breakpoint:ADDRESS|SYMBOL:r|w|rw|x[LENGTH]
 //
-// A new kind is a file beside this one, a line in kinds.cpp and a test.
+// A new kind is a file beside this one, a line in kinds.def and a test.
 #pragma once
 
 #include <cstdint>
@@ -31,43 +31,9 @@
 namespace ebl::attach {
 
 enum class Kind {
-  tracepoint,
-  raw_tracepoint,
-  tp_btf,
-  kprobe,
-  kretprobe,
-  kprobe_session,
-  ksyscall,
-  kretsyscall,
-  fentry,
-  fexit,
-  fmod_ret,
-  freplace,
-  uprobe,
-  uretprobe,
-  uprobe_session,
-  usdt,
-  perf,
-  interval,
-  xdp,
-  tcx,
-  netkit,
-  cgroup,
-  netfilter,
-  sk_lookup,
-  flow_dissector,
-  tc,
-  sockmap,
-  socket_filter,
-  sk_reuseport,
-  lwt,
-  seg6local,
-  lirc_mode2,
-  lsm,
-  lsm_cgroup,
-  iter,
-  breakpoint,
-  struct_ops,
+#define EBL_KIND(name) name,
+#include "attach/kinds.def"
+#undef EBL_KIND
 };
 
 /// The grammar's word for the kind: "tracepoint", "kprobe"…

@@ -338,6 +338,14 @@ const Section sections[] = {
     {"", ""},
 };
 
+TEST(Kinds, are_found_by_their_number) {
+  int number = 0;
+  for (const KindInfo* kind : all_kinds()) {
+    EXPECT_EQ(static_cast<int>(kind->kind), number++) << kind->word;
+    EXPECT_EQ(&info_of(kind->kind), kind) << kind->word;
+  }
+}
+
 TEST(Sections, name_their_hook) {
   for (const Section& row : sections) {
     const Result<std::optional<ProbeSpec>> spec = spec_of_section(row.name);
