@@ -1,6 +1,5 @@
 #include "attach/kprobe_multi.h"
 
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,12 +19,7 @@ using Functions = std::span<const KernelFunction>;
 constexpr std::uint32_t multi_return = 1;  // BPF_F_KPROBE_MULTI_RETURN
 
 bool try_type(bpf_attach_type type) {
-  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-                           {.code = BPF_JMP | BPF_EXIT}};
-  bpf_prog_load_opts opts = {.sz = sizeof opts};
-  opts.expected_attach_type = type;
-  const UniqueFd program(
-      ::bpf_prog_load(BPF_PROG_TYPE_KPROBE, "try_multi", "GPL", code, 2, &opts));
+  const UniqueFd program = load_smallest(BPF_PROG_TYPE_KPROBE, type);
   if (!program) return false;  // the load of the real one will say why
   // A kernel that knows the type reads the list of functions, which is not there.
   LinkRequest request{.type = static_cast<std::uint32_t>(type)};

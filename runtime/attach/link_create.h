@@ -79,4 +79,8 @@ inline UniqueFd create_link(load::Program program, LinkRequest request) {
   return create_link(bpf_program__fd(program.handle), request);
 }
 
+/// The smallest program of a type ("r0 = 0; exit"), to try links with; empty, with errno,
+/// when the kernel refuses it.
+UniqueFd load_smallest(bpf_prog_type type, bpf_attach_type attach_type);
+
 }  // namespace ebl::attach

@@ -1,6 +1,5 @@
 #include "attach/link_features.h"
 
-#include <bpf/bpf.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,12 +37,7 @@ load::Feature answer(std::string name, int error, int known_by) {
 }
 
 load::Feature probe(const Trial& trial) {
-  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-                           {.code = BPF_JMP | BPF_EXIT}};
-  bpf_prog_load_opts opts = {.sz = sizeof opts};
-  opts.expected_attach_type = trial.type;
-  const UniqueFd program(
-      ::bpf_prog_load(trial.program, "try_link", "GPL", code, 2, &opts));
+  const UniqueFd program = load_smallest(trial.program, trial.type);
   if (!program) return answer(trial.name, errno, trial.known_by);
   LinkRequest request{.type = static_cast<std::uint32_t>(trial.type)};
   const char* nowhere[] = {"ebl_no_such_function"};

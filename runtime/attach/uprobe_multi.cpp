@@ -1,6 +1,5 @@
 #include "attach/uprobe_multi.h"
 
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -29,12 +28,7 @@ int errno_of(int program, bpf_attach_type type, const char* path, std::uint32_t 
 }
 
 bool try_type(bpf_attach_type type) {
-  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-                           {.code = BPF_JMP | BPF_EXIT}};
-  bpf_prog_load_opts opts = {.sz = sizeof opts};
-  opts.expected_attach_type = type;
-  const UniqueFd program(
-      ::bpf_prog_load(BPF_PROG_TYPE_KPROBE, "try_multi", "GPL", code, 2, &opts));
+  const UniqueFd program = load_smallest(BPF_PROG_TYPE_KPROBE, type);
   if (!program) return false;  // the load of the real one will say why
   // A kernel that knows the type looks at the path, and a folder has no code. One that
   // takes a process for a thread looks for -1, where others see that it is none.

@@ -56,29 +56,26 @@ int child_close(lua_State* lua) {
 }
 
 /// Standard output becomes the file; the descriptor of what it was.
-Result<int> redirect(const char* path) {
+Result<UniqueFd> redirect(const char* path) {
   const auto failed = [path](int error) {
     return Error{
         .stage = Stage::script,
         .code = error == EACCES || error == EPERM ? Code::not_permitted : Code::io,
         .message = std::string("cannot write ") + path + ": " + errno_text(error)};
   };
-  const int file = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return failed(errno);
+  const UniqueFd file(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file) return failed(errno);
   std::fflush(stdout);
-  const int before = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  const int done = ::dup2(file, STDOUT_FILENO);
-  const int error = errno;
-  ::close(file);
-  if (before < 0 || done < 0) return failed(error);
+  UniqueFd before(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!before || ::dup2(file.get(), STDOUT_FILENO) < 0) return failed(errno);
   return before;
 }
 
 /// host.redirect_output(path) -> descriptor of the former standard output | nil, err
 int redirect_output(lua_State* lua) {
-  const Result<int> before = redirect(luaL_checkstring(lua, 1));
+  Result<UniqueFd> before = redirect(luaL_checkstring(lua, 1));
   if (!before) return fail(lua, before.error());
-  lua_pushinteger(lua, *before);
+  lua_pushinteger(lua, before->release());
   return 1;
 }
 

@@ -1,11 +1,11 @@
 #include "load/missing_kind.h"
 
 #include <bpf/bpf.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 
+#include "base/unique_fd.h"
 #include "load/log_capture.h"
 
 namespace ebl::load {
@@ -27,10 +27,9 @@ bool smallest_loads(const bpf_program* program, std::uint32_t target) {
   options.sz = sizeof options;
   options.expected_attach_type = bpf_program__expected_attach_type(program);
   options.attach_btf_id = target;
-  const int fd =
-      bpf_prog_load(bpf_program__type(program), "trial", "GPL", smallest, 2, &options);
-  if (fd >= 0) ::close(fd);
-  return fd >= 0 || errno != EINVAL;
+  const UniqueFd fd(
+      bpf_prog_load(bpf_program__type(program), "trial", "GPL", smallest, 2, &options));
+  return fd || errno != EINVAL;
 }
 
 std::string missing_kind_of(const bpf_program* program) {
