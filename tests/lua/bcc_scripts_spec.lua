@@ -65,12 +65,7 @@ describe("BCC scripts", function()
         local command = ("%s %s/script.lua"):format(support.quote(support.program), place)
         os.execute(("(timeout -k 1 60 bash -c 'echo $$ >%s/pid; exec %s' >%s/out "
           .. "2>%s/err; echo $? >%s/code) &"):format(place, command, place, place, place))
-        local function read(name)
-          local file = io.open(place .. "/" .. name, "rb")
-          local text = file and file:read "*a" or ""
-          if file then file:close() end
-          return text
-        end
+        local function read(name) return support.read_so_far(place .. "/" .. name) end
         tool.wait_for("the script", function() return read "out" ~= "" end)
         support.sleep(0.5)
         support.sh("kill -INT " .. read "pid")

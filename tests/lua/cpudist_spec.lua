@@ -5,6 +5,7 @@ local tools = require "tool"
 
 local ON, OFF = { banner = "Tracing on-CPU time" }, { banner = "Tracing off-CPU time" }
 local AFTER = 20 -- switches of a process after it has counted its own
+local TOLD = 0.95 -- of the switches, see runqlat_spec
 
 describe("cpudist", function()
   tools.common_tests("cpudist", {
@@ -23,7 +24,7 @@ describe("cpudist", function()
         local pid, _, results = tools.act("sleep 200 1000")
         expect.equal(tool:stop(), 0)
         local _, sum = tools.histogram(tool:out(), title .. " = " .. pid)
-        expect.truthy(sum >= results[1] and sum <= results[1] + AFTER,
+        expect.truthy(sum >= results[1] * TOLD and sum <= results[1] + AFTER,
                       ("%d stays, %d switches"):format(sum, results[1]))
       end)
     end)

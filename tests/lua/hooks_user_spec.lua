@@ -41,12 +41,7 @@ local function while_waiting(command, fn)
   os.execute(("bash -c %s &"):format(support.quote(
     ("echo $$ >%s/pid; %s <%s/in >%s/out"):format(folder, command, folder, folder))))
   local gate = assert(io.open(folder .. "/in", "w"))
-  local function read(name)
-    local file = io.open(folder .. "/" .. name)
-    local text = file and file:read "*a" or ""
-    if file then file:close() end
-    return text
-  end
+  local function read(name) return support.read_so_far(folder .. "/" .. name) end
   local ok, err = pcall(function()
     assert(support.eventually(function() return read("out"):find "ready" end), "no start")
     fn(tonumber(read "pid"))

@@ -30,10 +30,7 @@ end
 ---@param gone fun(): boolean
 function M.killed(chunk, alive, gone)
   local folder = support.sh("mktemp -d").out:match("%S+")
-  local function read(name)
-    local path = folder .. "/" .. name
-    return support.exists(path) and support.read(path) or ""
-  end
+  local function read(name) return support.read_so_far(folder .. "/" .. name) end
   os.execute(("bash -c %s &"):format(support.quote(
     ("echo $$ >%s/pid; exec %s -e %s >%s/out 2>%s/err </dev/null"):format(
       folder, support.quote(support.program), support.quote(chunk), folder, folder))))

@@ -108,9 +108,7 @@ end
 ---@return string
 function Screen:written(name)
   local function read()
-    local file = io.open(self.folder .. "/" .. name)
-    local text = file and file:read("*a") or ""
-    if file then file:close() end
+    local text = support.read_so_far(self.folder .. "/" .. name)
     return text ~= "" and text
   end
   return support.eventually(read) or error("nothing in " .. name, 2)

@@ -60,6 +60,13 @@ function M.read(path)
   return text
 end
 
+--- What is in a file so far: nothing where it is not there yet.
+---@param path string
+---@return string
+function M.read_so_far(path)
+  return M.exists(path) and M.read(path) or ""
+end
+
 ---@param path string
 ---@return string
 function M.read_and_remove(path)

@@ -52,8 +52,7 @@ function M.act_beside(words, fn)
   return pid, results
 end
 
---- Of a file that may not be there yet.
-local function read(path) return support.exists(path) and support.read(path) or "" end
+local read = support.read_so_far
 
 --- Calls `fn` until it returns something true, which is returned.
 ---@param what string|fun(): string
