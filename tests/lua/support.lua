@@ -1,5 +1,6 @@
 --- What specs of the whole program share: running commands, namespaces, waiting.
 local ffi = require "ffi"
+local shell = require "shell"
 
 ffi.cdef [[
 long readlink(const char *path, char *text, size_t size);
@@ -77,12 +78,11 @@ end
 
 --- Runs a shell command, at most 60 patient seconds.
 ---@param command string
----@return {code: integer, out: string, err: string} code: 128 + n when signal n ended it
+---@return {code: integer, out: string, err: string} code: 128 + n when signal n ended
+--- it, 124 when it took too long
 function M.sh(command)
   local out, err = os.tmpname(), os.tmpname()
-  local status = os.execute(("timeout -k 1 %d bash -c %s >%s 2>%s </dev/null")
-                            :format(60 * M.patience, M.quote(command), out, err))
-  local code = status >= 256 and math.floor(status / 256) or status
+  local code = shell.run(command, out, err, 60 * M.patience)
   return { code = code, out = M.read_and_remove(out), err = M.read_and_remove(err) }
 end
 
