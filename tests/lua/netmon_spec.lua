@@ -13,28 +13,39 @@ local DROPS_HEADER = HEADER:gsub("^DIR", "DIR ") .. "            REASON"
 local SET_UP = ([[
 set -e
 ip netns add A; ip netns add B; ip netns add C
-for n in A B C; do ip -n $n link set lo up; done
-ip -n A link add v0 index 77 type veth peer name v1
-ip -n A link set v1 netns B
-ip -n C link add w0 index 77 type veth peer name w1
-ip -n A link set v0 address 02:00:00:00:00:01
-ip -n B link set v1 address 02:00:00:00:00:02
-for pair in A:v0 B:v1 C:w0 C:w1; do
-  ip -n ${pair%%:*} link set ${pair#*:} addrgenmode none up
-done
-ip -n A address add 10.99.1.1/24 dev v0
-ip -n B address add 10.99.1.2/24 dev v1
-ip -n C address add 10.99.1.1/24 dev w0
-ip -n A address add fd99::1/64 dev v0 nodad
-ip -n B address add fd99::2/64 dev v1 nodad
-# Known neighbors: a packet that waits for an answer is sent by an interrupt.
-ip -n A neighbor add 10.99.1.2 lladdr 02:00:00:00:00:02 dev v0
-ip -n B neighbor add 10.99.1.1 lladdr 02:00:00:00:00:01 dev v1
-ip -n A neighbor add fd99::2 lladdr 02:00:00:00:00:02 dev v0
-ip -n B neighbor add fd99::1 lladdr 02:00:00:00:00:01 dev v1
-# An address that nobody has: packets to it are not answered.
-ip -n A neighbor add 10.99.1.3 lladdr 02:00:00:00:00:02 dev v0
-ip -n C neighbor add 10.99.1.3 lladdr 02:00:00:00:00:09 dev w0
+ip -n A -batch - <<END
+link set lo up
+link add v0 index 77 type veth peer name v1
+link set v1 netns B
+link set v0 address 02:00:00:00:00:01
+link set v0 addrgenmode none up
+END
+ip -n B -batch - <<END
+link set lo up
+link set v1 address 02:00:00:00:00:02
+link set v1 addrgenmode none up
+address add 10.99.1.2/24 dev v1
+address add fd99::2/64 dev v1 nodad
+neighbor add 10.99.1.1 lladdr 02:00:00:00:00:01 dev v1
+neighbor add fd99::1 lladdr 02:00:00:00:00:01 dev v1
+END
+# Known neighbors: a packet that waits for an answer is sent by an interrupt. The last is
+# an address that nobody has: packets to it are not answered.
+ip -n A -batch - <<END
+address add 10.99.1.1/24 dev v0
+address add fd99::1/64 dev v0 nodad
+neighbor add 10.99.1.2 lladdr 02:00:00:00:00:02 dev v0
+neighbor add fd99::2 lladdr 02:00:00:00:00:02 dev v0
+neighbor add 10.99.1.3 lladdr 02:00:00:00:00:02 dev v0
+END
+ip -n C -batch - <<END
+link set lo up
+link add w0 index 77 type veth peer name w1
+link set w0 addrgenmode none up
+link set w1 addrgenmode none up
+address add 10.99.1.1/24 dev w0
+neighbor add 10.99.1.3 lladdr 02:00:00:00:00:09 dev w0
+END
 ]]):gsub("%f[%w][ABC]%f[%W]", { A = A, B = B, C = C })
 
 --- Runs `fn` with the namespaces; they are removed in any case.
@@ -42,7 +53,7 @@ local function in_namespaces(fn)
   local made = support.sh(SET_UP)
   local ok, err = true, nil
   if made.code == 0 then ok, err = pcall(fn) end
-  for _, name in ipairs { A, B, C } do support.sh("ip netns del " .. name) end
+  support.sh(("for n in %s %s %s; do ip netns del $n; done"):format(A, B, C))
   if made.code ~= 0 then skip("no namespaces with veth pairs: " .. made.err) end
   if not ok then error(err, 0) end
 end
@@ -333,7 +344,7 @@ describe("netmon", function()
     end)
   end)
 
-  it("gives JSON, CSV and the time", function()
+  tools.it_on_host("gives JSON, CSV and the time", function()
     in_namespaces(function()
       watch("--json --iface v0", A, function(tool)
         local pid = act(A, "udp 10.99.1.1 4000 10.99.1.3 5000 1 10 1")
@@ -406,7 +417,7 @@ describe("netmon", function()
     os.remove(path)
   end)
 
-  it("says how many events were lost", function()
+  tools.it_on_host("says how many events were lost", function()
     in_namespaces(function()
       watch("--iface v0 --proto udp", A, function(tool)
         tool:signal("STOP")

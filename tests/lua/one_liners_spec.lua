@@ -48,9 +48,9 @@ local CHECKS = {
   ["What the scheduler does in five seconds"] = {
     '{"count":[1-9]%d*,"probe":"tracepoint:sched:sched_switch"}', work = "sleep 0.1" },
   ["Where the kernel spends its time"] = { '{"count":[1-9]%d*,"kstack":%["',
-    work = "dd if=/dev/zero of=/dev/null bs=1M count=20000" },
+    work = "timeout 1 dd if=/dev/zero of=/dev/null bs=1M; true" },
   ["Where a program spends its time"] = { '"ustack":%["%a',
-    work = "dd if=/dev/zero of=/dev/null bs=1 count=1000000" },
+    work = "timeout 1 dd if=/dev/zero of=/dev/null bs=1; true" },
   ["Why tasks leave the CPU"] = { '"kstack":%[".-schedule', work = "sleep 0.1" },
   ["How large block requests are"] = { '"count":[1-9]', beside = WRITES },
   ["Who makes block requests, of what size"] = { -- some kernels have a thread do it

@@ -105,7 +105,7 @@ describe("profile", function()
     end)
   end)
 
-  it("shows source lines", function()
+  tools.it_on_host("shows source lines", function()
     spinning("", function(pid)
       local text = profile(pid, "-f --lines")
       expect.truthy(text:find("work::inner%(unsigned long%) %([^;]*/spinner.cpp:2%d%)"),
@@ -114,7 +114,7 @@ describe("profile", function()
     end)
   end)
 
-  it("names what was compiled at run time", function()
+  tools.it_on_host("names what was compiled at run time", function()
     if ffi.arch ~= "x64" then skip("the machine code is that of x86-64") end
     spinning("compiled", function(pid)
       local text = profile(pid, "-f")
@@ -172,7 +172,7 @@ describe("profile", function()
     if not found then skip("no CPU of this machine was idle") end
   end)
 
-  it("gives JSON and CSV", function()
+  tools.it_on_host("gives JSON and CSV", function()
     spinning("", function(pid)
       local text = profile(pid, "--json")
       expect.truthy(text:find(('{"count":%%d+,"pid":%d,"comm":"spinner","kernel":{},'
@@ -183,7 +183,7 @@ describe("profile", function()
     end)
   end)
 
-  it("writes flame graphs", function()
+  tools.it_on_host("writes flame graphs", function()
     spinning("", function(pid)
       local folder = support.sh("mktemp -d").out:match("%S+")
       local files = ("--svg %s/a.svg --html %s/a.html"):format(folder, folder)
