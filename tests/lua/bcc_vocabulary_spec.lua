@@ -137,8 +137,10 @@ describe("a header that BCC's texts include", function()
     local lines = {}
     for _, name in ipairs(INCLUDES) do
       local line = "#include <" .. name .. ">\n"
-      bpf.load { source = line .. "RAW_TRACEPOINT_PROBE(sys_enter) { return 0; }",
-                 load = false }
+      if not support.in_machine then -- each alone: the same on every kernel
+        bpf.load { source = line .. "RAW_TRACEPOINT_PROBE(sys_enter) { return 0; }",
+                   load = false }
+      end
       lines[#lines + 1] = line
     end
     expect.equal(run("PUT(0, 9);", table.concat(lines))[0], 9)

@@ -105,7 +105,7 @@ describe("biolatency", function()
     end)
   end)
 
-  it("prints so often, with the time of day, in milliseconds", function()
+  tools.it_on_host("prints so often, with the time of day, in milliseconds", function()
     with_disk(function(disk)
       local arguments = "-mT -d " .. disk .. " 0.3"
       tools.with("biolatency", arguments, BANNER, function(tool)

@@ -106,7 +106,7 @@ describe("exitsnoop", function()
     end)
   end)
 
-  it("shows time of day and seconds, and gives JSON and CSV", function()
+  tools.it_on_host("shows time of day and seconds, and gives JSON and CSV", function()
     local before = os.time()
     tools.with("exitsnoop", "-T -t", {}, function(tool)
       expect.equal(tool:lines()[1], "TIME     TIME(s)   " .. HEADER)

@@ -121,7 +121,7 @@ describe("funclatency", function()
     end)
   end)
 
-  it("gives JSON and CSV", function()
+  tools.it_on_host("gives JSON and CSV", function()
     local out = run("--json " .. SPINNER .. ":called", "calls /none 3").out
     expect.truthy(out:find('^{"data":%[.-],"type":"hist","unit":"nsecs"}\n'
       .. '{"avg":%d+,"count":3,"total":%d%d%d%d%d%d%d%d+,"type":"average",'

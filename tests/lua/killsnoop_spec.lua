@@ -93,7 +93,7 @@ describe("killsnoop", function()
     end)
   end)
 
-  it("gives JSON and CSV", function()
+  tools.it_on_host("gives JSON and CSV", function()
     with_sleeper(function(target)
       local warm_up = "kill -0 $$"
       tools.with("killsnoop", "--json", { warm_up = warm_up }, function(tool)

@@ -113,7 +113,7 @@ describe("syscount", function()
     end)
   end)
 
-  it("prints every interval what was added in it", function()
+  tools.it_on_host("prints every interval what was added in it", function()
     local caller = tools.caller(1000)
     tools.with("syscount", ("-i 0.5 -p %d --syscall getppid"):format(caller.pid), NONE,
                function(tool)
@@ -130,7 +130,7 @@ describe("syscount", function()
     end)
   end)
 
-  it("lists calls, and gives CSV", function()
+  tools.it_on_host("lists calls, and gives CSV", function()
     local list = support.sh(tools.command("syscount", "-l --csv")).out
     expect.truthy(list:find("\n39,getpid\n") or list:find("\n172,getpid\n"), "getpid")
     local lines = lines_of("--csv -p %d --syscall getppid", 3)

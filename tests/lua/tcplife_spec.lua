@@ -106,7 +106,7 @@ describe("tcplife", function()
     end)
   end)
 
-  it("shows wide columns with times", function()
+  tools.it_on_host("shows wide columns with times", function()
     with_listener(6, function(listener, port)
       local before = os.time()
       tools.with("tcplife", "-w -T -t", {}, function(tool)
@@ -145,7 +145,7 @@ describe("tcplife", function()
     end)
   end)
 
-  it("gives JSON and CSV with exact bytes", function()
+  tools.it_on_host("gives JSON and CSV with exact bytes", function()
     with_listener(4, function(listener, port)
       tools.with("tcplife", "--csv", {}, function(tool)
         expect.equal(tool:lines()[1],

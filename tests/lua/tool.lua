@@ -229,6 +229,12 @@ function M.histogram(text, title)
   return rows, sum
 end
 
+--- A test of what no kernel changes, as the forms of output of rows that another test
+--- sees on each kernel: it is left out in a machine.
+function M.it_on_host(name, fn)
+  if not support.in_machine then it(name, fn) end
+end
+
 --- What every tool does alike, on every kernel, and is tested on the host alone for
 --- that: help, mistakes, -d, a closed pipe. `options.banner`: what it says on standard
 --- error when it is attached; `options.arguments`: what it is always given;
