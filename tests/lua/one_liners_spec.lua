@@ -103,7 +103,7 @@ local function run(command, check)
       %s --json -d %d %s & tracer=$!
       while kill -0 $tracer 2>/dev/null; do %s 2>/dev/null; sleep 0.1; done
       wait $tracer; code=$?; %s; exit $code]])
-      :format(program, 2 * support.patience, command, work, remove))
+      :format(program, 1 + support.patience, command, work, remove))
     return result
   end
   local work = check.work and "-c " .. support.quote(check.work) or ""
