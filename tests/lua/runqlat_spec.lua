@@ -4,7 +4,8 @@ local tools = require "tool"
 
 local BANNER = "Tracing run queue latency"
 local NONE = { banner = BANNER }
-local AFTER = 20 -- switches of a process after it has counted its own
+-- Switches of a process after it has counted its own: a loaded machine has many.
+local AFTER = 100
 -- On a loaded machine one wake-up in some thousands does not reach BPF programs, though
 -- it reaches tracefs; no missed run is counted for it (seen on 6.18).
 local TOLD = 0.95
