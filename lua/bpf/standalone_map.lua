@@ -44,11 +44,35 @@ local PLAIN = { array_of_maps = "u32", hash_of_maps = "u32", prog_array = "u32",
                 perf_event_array = "u32", cgroup_array = "u32", xskmap = "u32",
                 sockmap = "u64", stack_trace = "u64[127]" }
 
+--- A number of the kernel's, which are unsigned and have 32 bits.
+local function number(options, name)
+  local value = options[name]
+  if value and (value % 1 ~= 0 or value < 0 or value >= 2 ^ 32) then
+    errors.misuse(("bpf.create_map: %s is an integer from 0 to 2^32-1, got %s")
+                  :format(name, value))
+  end
+  return value
+end
+
+--- Kinds of maps are enumerators of the kernel's.
+local function check_kind(kind)
+  local value, err = host.kernel_enumerator("BPF_MAP_TYPE_" .. kind:upper())
+  if not value and err.code == "not_found" then
+    errors.misuse(("bpf.create_map: this kernel has no kind of map '%s'"):format(kind),
+                  "ebpf-lua --info lists the kinds of maps")
+  end
+end
+
 --- The members of a map's declaration in C.
 local function members(options, level)
   local kind = options.type
   if not kind or not kind:match("^[%l%d_]+$") then
     errors.misuse("bpf.create_map takes the kind of map as type: \"hash\", \"array\"…")
+  end
+  check_kind(kind)
+  if kind:match("_of_maps$") and not options.inner then
+    errors.misuse("bpf.create_map: a map of maps takes inner = { type =, … }",
+                  "its kind, key, value and entries are those of the maps in it")
   end
   local out = { ("__uint(type, BPF_MAP_TYPE_%s);"):format(kind:upper()) }
   local function add(form, value)
@@ -57,8 +81,8 @@ local function members(options, level)
   local plain = PLAIN[kind]
   add("__type(key, %s);", options.key or plain and "u32")
   add("__type(value, %s);", options.value or plain)
-  add("__uint(max_entries, %d);", options.entries)
-  add("__uint(map_flags, %d);", options.flags)
+  add("__uint(max_entries, %d);", number(options, "entries"))
+  add("__uint(map_flags, %d);", number(options, "flags"))
   if options.inner then
     if level > 0 then errors.misuse("bpf.create_map: an inner map has no inner map") end
     option_table.check("bpf.create_map: inner", options.inner, TYPES)

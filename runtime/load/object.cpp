@@ -73,6 +73,12 @@ Result<Object::Handle> Object::open_handle() const {
   errno = 0;
   Handle handle(bpf_object__open_mem(elf_.data(), elf_.size(), &options));
   if (!handle) return open_error(name_, capture);
+  if (const auto names = undeclared_struct_ops(handle.get()); !names.empty())
+    return Error{.stage = Stage::load,
+                 .code = Code::invalid,
+                 .message = "map '" + names.front() + "' is no struct of functions",
+                 .hint = "declare it as SEC(\".struct_ops\") struct tcp_congestion_ops " +
+                         names.front() + " = { … };"};
   prefer_struct_ops_links(handle.get());
   return handle;
 }

@@ -1,8 +1,10 @@
 #include "load/struct_ops.h"
 
+#include <bpf/btf.h>
 #include <elf.h>
 #include <linux/btf.h>
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -50,6 +52,26 @@ void rename_struct_ops(std::vector<std::byte>& elf) {
     const std::span<std::byte> data = file.subspan(section.sh_offset, section.sh_size);
     if (section.sh_type == SHT_STRTAB || is_btf(data)) cut_names(data);
   }
+}
+
+std::vector<std::string> undeclared_struct_ops(const bpf_object* object) {
+  const auto is_declared = [types = bpf_object__btf(object)](std::string_view name) {
+    const int section = btf__find_by_name_kind(types, ".struct_ops", BTF_KIND_DATASEC);
+    if (section < 0) return false;
+    const btf_type* found = btf__type_by_id(types, static_cast<std::uint32_t>(section));
+    const btf_var_secinfo* variables = btf_var_secinfos(found);
+    return std::any_of(variables, variables + btf_vlen(found), [&](const auto& variable) {
+      const btf_type* type = btf__type_by_id(types, variable.type);
+      return type && name == btf__name_by_offset(types, type->name_off);
+    });
+  };
+  std::vector<std::string> names;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS && !is_declared(bpf_map__name(map)))
+      names.emplace_back(bpf_map__name(map));
+  }
+  return names;
 }
 
 bool kernel_has_struct_ops_links() {

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace ebl::load {
@@ -16,6 +17,10 @@ inline constexpr unsigned kStructOpsLink = 1u << 13;
 /// Makes SEC(".struct_ops.link"), which libbpf 1.1.2 passes over, SEC(".struct_ops"):
 /// here both have a link wherever the kernel has them.
 void rename_struct_ops(std::vector<std::byte>& elf);
+
+/// Maps that are declared as struct_ops like any other map. They have no functions, and
+/// loading one ends libbpf 1.1.2 with a segmentation fault.
+std::vector<std::string> undeclared_struct_ops(const bpf_object* object);
 
 /// Whether this kernel has links for struct_ops, by its own types: trying needs type ids
 /// that only a load finds out, and a load cannot be tried twice.

@@ -168,9 +168,14 @@ Error open_failure(const std::string& object, const std::string& warning) {
   static const std::regex kField(R"(map '(\w+)': unknown field '(\w+)')");
   static const std::regex kShared(
       R"(struct_ops reloc (\w+): cannot use prog (\w+) .*func ptr (\w+))");
+  static const std::regex kIncomplete(R"(map '(\w+)': can't determine (key|value) size)");
   Error error{.stage = Stage::load, .code = Code::invalid};
   std::smatch match;
-  if (std::regex_search(warning, match, kShared)) {
+  if (std::regex_search(warning, match, kIncomplete)) {
+    error.message = "map '" + match[1].str() + "' of '" + object + "': the type of its " +
+                    match[2].str() + " is declared and defined nowhere";
+    error.hint = "define it, or mend its name: it has no size";
+  } else if (std::regex_search(warning, match, kShared)) {
     error.message = "program '" + match[2].str() + "' cannot be ." + match[3].str() +
                     " of '" + match[1].str() + "': it is another member already";
     error.hint = "write a program for each member, with SEC(\"struct_ops/" +

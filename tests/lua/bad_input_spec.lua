@@ -215,6 +215,28 @@ describe("names", function()
     }
   end)
 
+  it("made by bpf.create_map are checked before the kernel sees them", function()
+    local function create(options)
+      return ("bpf.create_map { key = 'u32', value = 'u32', %s }"):format(options)
+    end
+    all_fail {
+      { create "type = 'nonsense', entries = 4",
+        "-e:1: bpf.create_map: this kernel has no kind of map 'nonsense'",
+        "hint: ebpf-lua --info lists the kinds of maps" },
+      { create "type = 'hash', entries = -1",
+        "entries is an integer from 0 to 2^32-1, got -1" },
+      { create "type = 'hash', entries = 2^33", "got 8589934592" },
+      { create "type = 'hash', entries = 4, flags = 0.5", "flags is an integer" },
+      { create "type = 'array_of_maps', entries = 4",
+        "bpf.create_map: a map of maps takes inner = { type =, … }" },
+      { create "type = 'struct_ops', entries = 4",
+        "map 'map' is no struct of functions",
+        "hint: declare it as SEC(\".struct_ops\")" },
+      { "bpf.create_map { type = 'hash', key = 'struct no', value = 'u8', entries = 1 }",
+        "the type of its key is declared and defined nowhere", "hint: define it" },
+    }
+  end)
+
   it("of hooks that do not exist raise with the nearest", function()
     local function attach(spec)
       return LOAD .. ("obj.programs.drop:attach(%s)"):format(spec)
@@ -236,6 +258,17 @@ describe("names", function()
         "hint: attach one", "obj.programs.NAME:attach" },
       { attach "'xpd:lo'", "'xpd:lo': unknown kind of probe 'xpd'",
         "did you mean 'xdp'?" },
+      { attach "'t:sched:sched_switch'", "unknown kind of probe 't'",
+        "hint: bpftrace's t is tracepoint:CATEGORY:EVENT here" },
+      { attach "'profile:hz:99'",
+        "hint: bpftrace's profile is perf:cpu-clock:99hz here" },
+      { section "tracepoint/sched/zzzzzzzzzzzz", "there is no tracepoint:sched:zzzzzzzz",
+        "hint: ebpf-lua -l 'tracepoint:*' shows what there is" },
+      { section "raw_tp/zzzzzzzzzzzz", "the kernel has no event zzzzzzzzzzzz",
+        "hint: ebpf-lua -l 'raw_tracepoint:*' shows what there is" },
+      { LOAD .. "obj.programs.drop:pin '/sys/fs/bpf/with.dot'",
+        "cannot pin the program at /sys/fs/bpf/with.dot: a name in a bpffs has no '.'",
+        "hint: use '_' or '-'" },
       { attach "'xdp'", "'xdp' does not say where to attach", "hint: write xdp:" },
       { attach "'xdp:no_such_dev'", "there is no interface no_such_dev" },
       { attach "1", "-e:3: program:attach takes a probe" },

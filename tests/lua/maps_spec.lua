@@ -506,7 +506,7 @@ describe("create_map", function()
     expect.error("takes the kind of map as type", bpf.create_map, { entries = 1 })
     expect.error("is no name for a map", bpf.create_map, { type = "hash", name = "a b" })
     expect.error("has no option 'size'", bpf.create_map, { type = "hash", size = 1 })
-    expect.error("BPF_MAP_TYPE_HASCH", bpf.create_map,
+    expect.error("no kind of map 'hasch'", bpf.create_map,
                  { type = "hasch", key = "u32", value = "u32", entries = 1 })
   end)
 
