@@ -220,10 +220,14 @@ std::optional<Error> why_refused(const ProbeSpec& spec, const std::string& funct
 }
 
 Error no_such_event(const ProbeSpec& spec) {
+  std::string hint =
+      did_you_mean(spec.target, btf_names(btf::Kind::type_definition, event_prefix));
+  if (hint.empty())
+    hint = fmt::format("ebpf-lua -l '{}:*' shows what there is", info_of(spec.kind).word);
   return attach_error(
       Code::not_found,
       fmt::format("{}: the kernel has no event {}", spec.text(), spec.target),
-      did_you_mean(spec.target, btf_names(btf::Kind::type_definition, event_prefix)));
+      std::move(hint));
 }
 
 std::vector<std::string> btf_functions() {

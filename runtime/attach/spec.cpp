@@ -34,6 +34,37 @@ bool known_section(const KindInfo& info, std::string_view prefix) {
   return std::ranges::find(info.sections, prefix) != info.sections.end();
 }
 
+/// What a word that bpftrace knows is called here, as a hint; empty for any other.
+std::string bpftrace_word(std::string_view word) {
+  struct Word {
+    std::string_view theirs, shorter, ours;
+  };
+  static constexpr Word kWords[] = {
+      {"tracepoint", "t", "tracepoint:CATEGORY:EVENT"},
+      {"tracepoint", "tp", "tracepoint:CATEGORY:EVENT"},
+      {"rawtracepoint", "rt", "raw_tracepoint:EVENT"},
+      {"kprobe", "k", "kprobe:FUNCTION"},
+      {"kretprobe", "kr", "kretprobe:FUNCTION"},
+      {"kfunc", "f", "fentry:FUNCTION"},
+      {"kretfunc", "fr", "fexit:FUNCTION"},
+      {"uprobe", "u", "uprobe:BINARY:FUNCTION"},
+      {"uretprobe", "ur", "uretprobe:BINARY:FUNCTION"},
+      {"usdt", "U", "usdt:BINARY:PROVIDER:PROBE"},
+      {"profile", "p", "perf:cpu-clock:99hz"},
+      {"software", "s", "perf:EVENT:COUNT"},
+      {"hardware", "h", "perf:EVENT:COUNT"},
+      {"interval", "i", "interval:1s"},
+      {"iter", "it", "iter:OBJECT"},
+      {"watchpoint", "w", "breakpoint:ADDRESS:w8"},
+  };
+  for (const Word& known : kWords)
+    if (word == known.theirs || word == known.shorter)
+      return fmt::format("bpftrace's {} is {} here", word, known.ours);
+  return word == "BEGIN" || word == "END"
+             ? fmt::format("bpftrace's {} is plain Lua before or after the loop", word)
+             : "";
+}
+
 }  // namespace
 
 std::string ProbeSpec::text() const {
@@ -61,7 +92,8 @@ Result<ProbeSpec> parse_probe_spec(std::string_view text) {
   if (word.empty())
     return invalid_spec(fmt::format("'{}' does not begin with a kind of probe", text),
                         "write KIND:TARGET, for instance tracepoint:sched:sched_switch");
-  std::string hint = did_you_mean(word, words);
+  std::string hint = bpftrace_word(word);
+  if (hint.empty()) hint = did_you_mean(word, words);
   if (hint.empty()) hint = fmt::format("the kinds are {}", fmt::join(words, ", "));
   return invalid_spec(fmt::format("'{}': unknown kind of probe '{}'", text, word), hint);
 }

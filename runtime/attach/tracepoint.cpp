@@ -52,6 +52,7 @@ Error missing(const std::string& events, const ProbeSpec& spec) {
     error.hint = did_you_mean(spec.target, names_in(events + "/" + spec.category));
   else
     error.hint = did_you_mean(spec.category, categories);
+  if (error.hint.empty()) error.hint = "ebpf-lua -l 'tracepoint:*' shows what there is";
   return error;
 }
 

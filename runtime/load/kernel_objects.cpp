@@ -49,6 +49,12 @@ Error refused_path(const std::string& what, const std::string& path, int error,
             .code = Code::invalid,
             .message = "cannot " + what + ": it is not in a bpffs",
             .hint = hint};
+  // A bpffs keeps names with a dot for itself, and says EPERM.
+  if (error == EPERM && path.find('.', path.rfind('/') + 1) != path.npos)
+    return {.stage = Stage::load,
+            .code = Code::invalid,
+            .message = "cannot " + what + ": a name in a bpffs has no '.'",
+            .hint = "use '_' or '-'"};
   Error told = refused(what, error, needed);
   if (told.code != Code::not_permitted) told.hint = hint;
   return told;
