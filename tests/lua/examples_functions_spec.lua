@@ -80,7 +80,14 @@ describe("example", function()
       tool:wait_lines(ours .. "%-7$")
       watched[0] = 8
       tool:wait_lines(ours .. "8$")
-      expect.equal(#tool:wait_lines(ours), 2)
+      local values, last = {}, 0
+      for _, line in ipairs(tool:wait_lines(ours)) do
+        local value = tonumber(line:match "makes it (%-?%d+)$")
+        -- An emulated processor also stops where nobody writes: the value is as before.
+        if value ~= last or not support.in_machine then values[#values + 1] = value end
+        last = value
+      end
+      expect.equal(values, { -7, 8 })
     end)
   end)
 
