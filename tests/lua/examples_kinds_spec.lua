@@ -71,6 +71,11 @@ describe("examples", function()
     all_but_exceptions(kinds, shows_hook)
   end)
 
+  it("name what a kind has several programs for", function()
+    all_but_exceptions({ "raw_tracepoint.w", "kprobe.multi", "kretprobe.multi", "sk_skb",
+                         "sk_msg" }, shows_hook)
+  end)
+
   it("name every hook of control groups", function()
     local hooks = known("cgroup:/any:?", "message")
     expect.truthy(#hooks >= 28, #hooks)

@@ -57,6 +57,12 @@ describe("example", function()
     end)
   end)
 
+  it("raw_tracepoint_write changes what the kernel answers", function()
+    example.printed(example.run "raw_tracepoint_write",
+      "^as it is\t50\nwith 28\t[^\n]*'length': ENOSPC %(No space left on device%)\n"
+      .. "as it was\t50\nchanged\t1\n$")
+  end)
+
   it("tp_btf reads the kernel's structs", function()
     example.with("tp_btf", { banner = "Watching" }, function(tool)
       support.sh "for i in $(seq 20); do sleep 0.01; done"

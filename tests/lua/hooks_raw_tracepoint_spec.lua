@@ -26,6 +26,31 @@ describe("raw_tracepoint.w", function()
     obj:close()
   end)
 
+  it("changes what the kernel goes on with", function()
+    local obj = bpf.load {
+      constants = { own = support.pid },
+      source = [[
+        const volatile u32 own = 0;
+        SEC("raw_tracepoint.w/bpf_test_finish")
+        int write(struct bpf_raw_tracepoint_args *ctx)
+        {
+          if (bpf_get_current_pid_tgid() >> 32 == own)
+            *(int *)ctx->args[0] = -28;
+          return 0;
+        }
+        SEC("socket") int trial(void *ctx) { return 7; }
+      ]],
+    }
+    local trial, data = obj.programs.trial, { data = ("x"):rep(64) }
+    local link = kernel.attach(obj.programs.write)
+    local ok, err = pcall(trial.test_run, trial, data)
+    expect.equal(ok, false)
+    expect.truthy(err.message:find("ENOSPC", 1, true), err.message)
+    link:close()
+    expect.equal(trial:test_run(data).retval, 7)
+    obj:close()
+  end)
+
   it("sits on an event that lets it write", function()
     support.sh "modprobe nbd"
     local obj = bpf.load { source = SOURCE }
