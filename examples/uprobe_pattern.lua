@@ -7,8 +7,8 @@ local cli = require "bpf.cli"
 local args = cli.parse {
   name = "uprobe_pattern", summary = "Count calls of a program's functions.",
   options = { { "-p --pid", "one process", argument = "PID", convert = cli.number } },
-  positional = { { "binary", "a path, or a library's name" },
-                 { "pattern", "of functions, such as 'get*id'" } },
+  positional = { { "binary", "a path, or a library's name", required = true },
+                 { "pattern", "of functions, such as 'get*id'", required = true } },
 }
 
 local obj = bpf.load {

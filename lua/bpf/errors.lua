@@ -88,14 +88,21 @@ local function script_traceback()
   return table.concat(kept, "\n"), #kept - 1
 end
 
+--- Whether the script raised this text by error(text, 0): it is all that it wants said.
+local function is_all(value, trace)
+  return trace:find("^stack traceback:\n\t%[C%]: in function 'error'\n") ~= nil
+         and not value:match("^[^\n]-:%d+: ")
+end
+
 --- For xpcall: keeps where an error of the script came from; others pass as they are.
 ---@param value any
 ---@return any
 function M.with_traceback(value)
   if type(value) == "string" then
     if not ours(value) then
+      local trace = script_traceback()
       return M.new { stage = "script", code = "invalid", message = value,
-                     detail = (script_traceback()) }
+                     detail = not is_all(value, trace) and trace or nil }
     end
     return M.new { stage = "script", code = "internal", message = value,
                    hint = "this is a defect of ebpf-lua: please report it",

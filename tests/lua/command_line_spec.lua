@@ -110,6 +110,12 @@ describe("an uncaught error", function()
     chunk_fails("nothing.field = 1", 1, "attempt to index global 'nothing'")
   end)
 
+  it("that is raised without a place is the sentence alone", function()
+    local result = chunk_fails("error('usage: tool FILE', 0)", 1)
+    expect.equal(result.err, "ebpf-lua: usage: tool FILE\n")
+    chunk_fails("assert(nil, 'no file')", 1, "no file", "-e:1: in main chunk")
+  end)
+
   it("in a timer or a handler has its traceback", function()
     chunk_fails("bpf.after(0.01, function()\nerror('late')\nend)\nbpf.run(5)", 1,
           "-e:2: late", "-e:4: in main chunk")
