@@ -185,6 +185,12 @@ function M.flush()
   return nil
 end
 
+--- The same, and raises why it cannot be written.
+function M.check_output()
+  local unwritten = M.flush()
+  if unwritten then error(unwritten, 0) end
+end
+
 local MOST_SECONDS = 1e9 -- as nanoseconds it fits an int64_t
 
 local function run_check()
@@ -210,8 +216,7 @@ end
 M.on_idle = nil
 
 local function turn(timeout)
-  local unwritten = M.flush()
-  if unwritten then error(unwritten, 0) end
+  M.check_output()
   if M.on_idle then M.on_idle() end
   if stopping then return 0 end
   local limit = timeout < 0 and -1 or math.min(timeout, MOST_SECONDS) * 1e9
@@ -258,7 +263,7 @@ local function drain_all()
     drains[#drains + 1] = finishers[source] or drain
   end
   for _, drain in ipairs(drains) do drain() end
-  M.flush()
+  M.check_output()
 end
 
 local function limit_of(deadline)

@@ -44,6 +44,9 @@ describe("output that cannot be written", function()
     ["io.write"] = "io.write(1)",
     ["os.exit"] = "print(1) os.exit(0)",
     ["bpf.run"] = "bpf.every(0.05, function() print(1) end) bpf.run(10)",
+    ["a last handler"] = "bpf.after(0, function() print(1) bpf.stop() end) bpf.run()",
+    ["what was counted"] = "local p = count('tracepoint:raw_syscalls:sys_enter') "
+      .. "bpf.run(0.1) p:show() p:stop()",
   } do
     it("is an error, by " .. what, function()
       program.failed(led(chunk, ">/dev/full"), 1, "ebpf-lua: cannot write to standard "

@@ -1,8 +1,8 @@
 -- What a quick probe has collected: as plain Lua tables, and as it is printed.
 local bit = require "bit"
-local C = require "bpf.ffi_api"
 local decode = require "bpf.decode"
 local look_up = require "bpf.look_up"
+local loop = require "bpf.loop"
 local output = require "bpf.output"
 
 local M = {}
@@ -225,7 +225,7 @@ function M.print(self, most)
     tbl:row(data[place])
     print_stacks(self, tbl, data[place])
   end
-  C.ebl_flush()
+  loop.check_output()
 end
 
 return M
