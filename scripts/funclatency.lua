@@ -47,13 +47,19 @@ local args = cli.parse {
     { "funclatency -p 181 vfs_read", "one process" },
     { "funclatency -F 'vfs_fstat*'", "each function by itself" },
     { "funclatency libc:getaddrinfo", "a function of a library" },
+    { "funclatency fentry:vfs_read", "by fentry and fexit, which cost less" },
   },
 }
 
 local set = pattern.find(args.pattern, args.regexp)
-if set.kind ~= "kprobe" and set.kind ~= "uprobe" then
+local RETURNS = { kprobe = "kretprobe", uprobe = "uretprobe", fentry = "fexit" }
+if not RETURNS[set.kind] then
   pattern.refuse("invalid", ("'%s': a %s takes no time"):format(args.pattern, set.kind),
                  "FUNCTION of the kernel, or LIB:FUNCTION")
+end
+if set.kind == "fentry" and #set.names > 1 then
+  pattern.refuse("invalid", ("'%s': fentry is for one function at a time, not for %d")
+                 :format(args.pattern, #set.names), "a pattern is one of kprobes")
 end
 
 local obj = scope.load(args, {
@@ -115,9 +121,10 @@ local obj = scope.load(args, {
       return call->stack < stack && stack - call->stack < 16384;
     }
 
-    static int enter(struct pt_regs *ctx)
+    /* Without a stack pointer no call is left: fexit misses none. */
+    static int enter(void *ctx, u64 stack)
     {
-      u64 key = thread(), function, stack = PT_REGS_SP(ctx), level;
+      u64 key = thread(), function, level;
       struct calls *calls;
       struct call *call;
 
@@ -134,7 +141,7 @@ local obj = scope.load(args, {
       level = calls->level;
       for (int i = 0; i < LEVELS; i++) {
         call = call_at(calls, level - 1);
-        if (!call || !is_over(call, function, stack))
+        if (!call || !stack || !is_over(call, function, stack))
           break;
         level--;
       }
@@ -163,7 +170,7 @@ local obj = scope.load(args, {
       hist_add(&counts, by_function ? function : 0, time / unit_ns);
     }
 
-    static int leave(struct pt_regs *ctx)
+    static int leave(void *ctx)
     {
       u64 now = bpf_ktime_get_ns(), key = thread(), function, level;
       struct calls *calls = bpf_map_lookup_elem(&threads, &key);
@@ -190,10 +197,14 @@ local obj = scope.load(args, {
       return 0;
     }
 
-    SEC("kprobe") int enter_kprobe(struct pt_regs *ctx) { return enter(ctx); }
+    static int enter_at(struct pt_regs *ctx) { return enter(ctx, PT_REGS_SP(ctx)); }
+
+    SEC("kprobe") int enter_kprobe(struct pt_regs *ctx) { return enter_at(ctx); }
     SEC("kretprobe") int leave_kprobe(struct pt_regs *ctx) { return leave(ctx); }
-    SEC("uprobe") int enter_uprobe(struct pt_regs *ctx) { return enter(ctx); }
+    SEC("uprobe") int enter_uprobe(struct pt_regs *ctx) { return enter_at(ctx); }
     SEC("uretprobe") int leave_uprobe(struct pt_regs *ctx) { return leave(ctx); }
+    SEC("fentry") int enter_fentry(void *ctx) { return enter(ctx, 0); }
+    SEC("fexit") int leave_fentry(void *ctx) { return leave(ctx); }
   ]],
   constants = {
     unit_ns = args.milliseconds and 1000000 or args.microseconds and 1000 or 1,
@@ -217,7 +228,7 @@ local function attach(program, kind)
 end
 
 -- Returns first: one whose entry was not seen finds no start.
-attach(obj.programs["leave_" .. set.kind], set.kind:gsub("probe", "retprobe"))
+attach(obj.programs["leave_" .. set.kind], RETURNS[set.kind])
 local left_out = attach(obj.programs["enter_" .. set.kind], set.kind):left_out()
 
 local by_function = args["function"]

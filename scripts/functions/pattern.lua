@@ -5,7 +5,9 @@ local regex = require "bcc.regex"
 
 local M = {}
 
-local OWN = { tracepoint = true, kprobe = true, uprobe = true, usdt = true }
+local OWN = { tracepoint = true, kprobe = true, fentry = true, uprobe = true,
+              usdt = true }
+local WITHOUT_BINARY = { tracepoint = true, kprobe = true, fentry = true }
 
 --- FUNC, LIB:FUNC, t:CATEGORY:EVENT… -> the kind of spec, what it shares, the pattern.
 local function split(text)
@@ -19,7 +21,7 @@ local function split(text)
   rest = rest or text
   local word, more = rest:match("^([^:]*):(.+)$")
   if not kind and OWN[word] then
-    if word == "kprobe" or word == "tracepoint" then return word, word .. ":", more end
+    if WITHOUT_BINARY[word] then return word, word .. ":", more end
     local binary, name = more:match("^([^:]+):(.+)$")
     if not binary then return nil end
     return word, ("%s:%s:"):format(word, binary), name
@@ -29,7 +31,7 @@ local function split(text)
 end
 
 ---@class functions.Set
----@field kind "kprobe"|"uprobe"|"tracepoint"|"usdt"
+---@field kind "kprobe"|"fentry"|"uprobe"|"tracepoint"|"usdt"
 ---@field prefix string "kprobe:", "uprobe:libc:"
 ---@field names string[] functions, events or probes; at least one
 

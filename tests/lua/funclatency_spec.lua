@@ -142,6 +142,16 @@ describe("funclatency", function()
     expect_total(seen, 7 * SLEEP)
   end)
 
+  it("times functions of the kernel by fentry and fexit", function()
+    local seen = able(measure("fentry:hrtimer_nanosleep", "calls /none 7"))
+    expect.equal({ seen.count, from(seen, 16) }, { 7, 7 })
+    expect_total(seen, 7 * SLEEP)
+    local _, several = measure("'fentry:vfs_fsync*'", "calls /none 1")
+    expect.equal(several.code, 2)
+    expect.truthy(several.err:find("fentry is for one function at a time, not for 2", 1,
+                                   true), several.err)
+  end)
+
   it("times functions of the kernel by pattern", function()
     local seen = able(measure("-F 'hrtimer_nanos*'", "calls /none 7",
                               "Function = hrtimer_nanosleep"))
