@@ -63,14 +63,15 @@ end
 --- Raises a misuse, blamed on the script's line.
 ---@param message string
 ---@param hint string?
-function M.misuse(message, hint)
+---@param code string? "invalid" if not given
+function M.misuse(message, hint, code)
   local info = M.caller()
   local location
   if info and info.currentline > 0 then
     location = { file = info.short_src, line = info.currentline, column = 0 }
   end
-  error(M.new { stage = "script", code = "invalid", message = message, hint = hint,
-                location = location }, 0)
+  error(M.new { stage = "script", code = code or "invalid", message = message,
+                hint = hint, location = location }, 0)
 end
 
 --- The stack as the script's author knows it: without the frames of this program, and how

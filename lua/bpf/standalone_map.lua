@@ -59,7 +59,7 @@ local function check_kind(kind)
   local value, err = host.kernel_enumerator("BPF_MAP_TYPE_" .. kind:upper())
   if not value and err.code == "not_found" then
     errors.misuse(("bpf.create_map: this kernel has no kind of map '%s'"):format(kind),
-                  "ebpf-lua --info lists the kinds of maps")
+                  "ebpf-lua --info lists the kinds of maps", "not_supported")
   end
 end
 

@@ -219,10 +219,10 @@ describe("names", function()
     local function create(options)
       return ("bpf.create_map { key = 'u32', value = 'u32', %s }"):format(options)
     end
+    chunk_fails(create "type = 'nonsense', entries = 4", 4,
+                "-e:1: bpf.create_map: this kernel has no kind of map 'nonsense'",
+                "hint: ebpf-lua --info lists the kinds of maps")
     all_fail {
-      { create "type = 'nonsense', entries = 4",
-        "-e:1: bpf.create_map: this kernel has no kind of map 'nonsense'",
-        "hint: ebpf-lua --info lists the kinds of maps" },
       { create "type = 'hash', entries = -1",
         "entries is an integer from 0 to 2^32-1, got -1" },
       { create "type = 'hash', entries = 2^33", "got 8589934592" },
