@@ -249,6 +249,29 @@ describe("a line of -e", function()
                   result.out .. result.err)
   end)
 
+  it("follows the place of a tracepoint's text (__data_loc)", function()
+    local EXEC = "tracepoint:sched:sched_process_exec"
+    local result = support.run(("-c %s --json -e %s"):format(
+      support.quote("sh -c '/bin/true; /bin/false; /bin/true; /bin/echo'"),
+      support.quote(([[
+        trace("%s", "args->filename, args->old_pid == pid as same",
+              { filter = 'args->filename == "/bin/true"' })
+        trace("%s", "str(args->filename, 6) as short", { filter = [=[
+          str(args->filename) == "/bin/false"]=] })
+        count("%s", "args->filename", { filter = 'args->filename != "/bin/sh"' })
+        hist("%s", "args->pid > 0", { by = "args->filename", filter = [=[
+          args->filename == "/bin/echo"]=] })]]):gsub("%%s", EXEC))))
+    for _, row in ipairs {
+      '{"filename":"/bin/true","same":1}\n', '{"short":"/bin/"}\n',
+      '{"count":2,"filename":"/bin/true"}\n', '{"count":1,"filename":"/bin/false"}\n',
+      '{"data":[{"count":1,"max":1,"min":0}],"filename":"/bin/echo"' } do
+      expect.truthy(result.out:find(row, 1, true),
+                    row .. " in " .. result.out .. result.err)
+    end
+    expect.equal(select(2, result.out:gsub('"same"', "")), 2)
+    expect.equal(select(2, result.out:gsub('"short"', "")), 1)
+  end)
+
   it("shows counts at its end", function()
     local result = support.run("-d 0.3 -e " .. support.quote(
       ([[count("%s", "comm") os.execute("%s %s getppid 7 /nowhere >/dev/null")]])

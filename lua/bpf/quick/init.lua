@@ -8,6 +8,7 @@
 local errors = require "bpf.errors"
 local expression = require "bpf.quick.expression"
 local handle = require "bpf.quick.handle"
+local located = require "bpf.quick.located"
 local loop = require "bpf.loop"
 local options_of = require "bpf.options"
 local pairing = require "bpf.quick.pairing"
@@ -101,6 +102,7 @@ local function start(verb, specs, columns, given, more)
   local columns_use, filter_use = text.mentioned(request)
   for name in pairs(filter_use) do columns_use[name] = true end
   local all = more.probes or probe.all(specs, columns_use)
+  located.show_strings(columns, all[1])
   request.groups = probe.groups(all, columns_use)
   if more.start_probes then
     request.starts = probe.groups(more.start_probes, {}, #all)

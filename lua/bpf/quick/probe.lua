@@ -4,6 +4,7 @@ local host = require "bpf.host"
 local errors = require "bpf.errors"
 local nearest = require "bpf.nearest"
 local probes = require "bpf.probes"
+local located = require "bpf.quick.located"
 local user_prototype = require "bpf.quick.user_prototype"
 
 local M = {}
@@ -369,15 +370,9 @@ end
 function M.argument_names(probe)
   local names = {}
   for name in (probe.members or ""):gmatch("([%w_]+);\n") do names[#names + 1] = name end
-  if probe.kind ~= "tracepoint" then return names end
-  local point, event = host.tracefs(), probe.spec:gsub("^tracepoint:", ""):gsub(":", "/")
-  local file = point and io.open(("%s/events/%s/format"):format(point, event))
-  if not file then return names end
-  for line in file:lines() do
-    local name = line:match("^%s*field:.-([%w_]+)[%[%]%d]*;")
-    if name and not name:find("^common_") then names[#names + 1] = name end
+  for _, line in ipairs(located.format_lines(probe)) do
+    names[#names + 1] = line:match("([%w_]+)[%[%]%d]*;")
   end
-  file:close()
   return names
 end
 

@@ -4,6 +4,7 @@
 -- Each program is entered by a tail call from a small one that stays attached: replacing
 -- it is one map update, so an edit misses no event and counts none twice.
 local expression = require "bpf.quick.expression"
+local located = require "bpf.quick.located"
 local probe = require "bpf.quick.probe"
 
 local M = {}
@@ -143,6 +144,8 @@ end
 ---@param request bpf.quick.Request
 ---@return string
 function M.of(request)
+  local located_names
+  request, located_names = located.rewritten(request)
   local columns, filter = mentioned(request)
   local first = request.groups[1][1]
   local lines = {}
@@ -165,7 +168,7 @@ function M.of(request)
   for _, group in ipairs(request.groups) do
     put("%s", probe.definition(group[1], everything))
   end
-  put("%s", probe.externs(first, columns))
+  put("%s%s", probe.externs(first, columns), located.macros(first, located_names))
   put("struct %s {\n%s};\n#line 1 \"quick\"\n", STRUCT[request.verb] or "quick_key",
       members(request))
   put("#define QUICK_FILL(TO) %s\n", fills(request))
@@ -186,6 +189,7 @@ function M.of(request)
   end
   for _, group in ipairs(request.groups) do
     number = number + 1
+    put("%s", located.macros(group[1], located_names))
     put("%s", program(number, group, request, columns, filter, "QUICK_ACTION"))
   end
   return table.concat(lines)
