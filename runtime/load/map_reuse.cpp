@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/unique_fd.h"
 #include "load/map_ops.h"
 
 namespace ebl::load {
@@ -53,6 +54,21 @@ Result<void> reuse_map(bpf_map* declared, int fd) {
   if (const int failure = bpf_map__reuse_fd(declared, fd); failure != 0)
     return refusal(declared, Code::io, errno_text(-failure));
   return {};
+}
+
+Result<void> check_pin(const bpf_map* declared) {
+  const char* path = bpf_map__pin_path(declared);
+  const UniqueFd pinned(path ? bpf_obj_get(path) : -1);
+  bpf_map_info found{};
+  __u32 size = sizeof(found);
+  if (!pinned || bpf_obj_get_info_by_fd(pinned.get(), &found, &size) != 0) return {};
+  const std::string why = difference(declared, found);
+  if (why.empty()) return {};
+  return Error{.stage = Stage::load,
+               .code = Code::invalid,
+               .message = "map '" + std::string(bpf_map__name(declared)) +
+                          "' cannot use the map that is pinned at " + path + ": " + why,
+               .hint = "declare it as that one is, or remove the pin"};
 }
 
 }  // namespace ebl::load

@@ -12,4 +12,8 @@ namespace ebl::load {
 /// libbpf duplicates `fd`: it stays the caller's.
 Result<void> reuse_map(bpf_map* declared, int fd);
 
+/// Whether the map that is pinned where `declared` would be, if any, can be used for it:
+/// Code::invalid as above.
+Result<void> check_pin(const bpf_map* declared);
+
 }  // namespace ebl::load

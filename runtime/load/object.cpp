@@ -347,6 +347,10 @@ Result<void> Object::load(const std::vector<std::string>& program_names) {
     if (!map || !tag.starts_with("pin=")) continue;
     if (Result<void> pinned = pin_at(map, tag.substr(4)); !pinned) return pinned;
   }
+  bpf_map* each = nullptr;
+  bpf_object__for_each_map(each, handle_.get()) {
+    if (Result<void> usable = check_pin(each); !usable) return usable;
+  }
   if (Result<void> made = make_arenas(); !made) return made;
   Result<void> done = load_handle(handle_.get());
   loaded_ = done.ok();

@@ -499,6 +499,45 @@ describe("pins", function()
     expect.error("cannot open map 4000000000", bpf.open_map, { id = 4000000000 })
     expect.error("cannot open a map called none", bpf.open_map, { name = "none" })
   end)
+
+  it("by a map's own name are used again, if they are the same kind of map", function()
+    local name = "ebl_pin_" .. support.pid
+    local function load(entries, value)
+      return bpf.load { source = ([[
+        struct {
+          __uint(type, BPF_MAP_TYPE_HASH);
+          __uint(max_entries, %d);
+          __type(key, u32);
+          __type(value, %s);
+          __uint(pinning, LIBBPF_PIN_BY_NAME);
+        } %s SEC(".maps");
+        SEC("socket") int look(void *ctx)
+        {
+          u32 key = 1;
+          return bpf_map_lookup_elem(&%s, &key) != 0;
+        }
+      ]]):format(entries, value, name, name) }
+    end
+    local obj = load(16, "u64")
+    obj.maps[name][1] = 7
+    obj:close()
+    local again = load(16, "u64")
+    local kept = again.maps[name][1]
+    again:close()
+    local larger, other = load(32, "u64"), load(16, "u32")
+    local _, entries = pcall(function() return larger.maps[name][1] end)
+    local _, value = pcall(other.programs.look.load, other.programs.look)
+    os.remove("/sys/fs/bpf/" .. name)
+    larger:close()
+    other:close()
+    expect.equal(kept, 7)
+    local pinned = ("map '%s' cannot use the map that is pinned at /sys/fs/bpf/%s: ")
+                   :format(name, name)
+    expect.truthy(tostring(entries):find(pinned .. "entries: 16 there, 32 here", 1, true),
+                  tostring(entries))
+    expect.truthy(tostring(value):find(pinned .. "bytes of a value: 8 there, 4 here", 1,
+                                       true), tostring(value))
+  end)
 end)
 
 describe("create_map", function()
