@@ -74,6 +74,10 @@ std::string ProbeSpec::text() const {
 }
 
 Result<ProbeSpec> parse_probe_spec(std::string_view text) {
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    return invalid_spec(
+        fmt::format("a probe's spec has a zero byte behind '{}'", text.substr(0, zero)),
+        "");
   const std::size_t colon = text.find(':');
   const std::string_view word = text.substr(0, colon);
   std::vector<std::string> words;

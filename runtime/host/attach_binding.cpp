@@ -77,10 +77,11 @@ attach::Options attach_options(lua_State* lua, int index) {
 int attach_program(lua_State* lua) {
   load::Object& object = ObjectBox::open(lua, 1, kObject);
   const char* name = luaL_checkstring(lua, 2);
-  const char* spec_text = luaL_checkstring(lua, 3);
+  std::size_t spec_size = 0;
+  const char* spec_text = luaL_checklstring(lua, 3, &spec_size);
   attach::Options options = attach_options(lua, 4);
   options.interrupt_fd = events::signal_fd();
-  Result<attach::ProbeSpec> spec = attach::parse_probe_spec(spec_text);
+  Result<attach::ProbeSpec> spec = attach::parse_probe_spec({spec_text, spec_size});
   if (!spec) return fail(lua, spec.error());
   if (spec->kind == attach::Kind::sockmap) {
     Result<int> map = object.map_fd(spec->target);
@@ -111,7 +112,9 @@ int section_spec(lua_State* lua) {
 
 /// host.parse_spec(text) -> canonical text, kind | nil, err
 int parse_spec(lua_State* lua) {
-  Result<attach::ProbeSpec> spec = attach::parse_probe_spec(luaL_checkstring(lua, 1));
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(lua, 1, &size);
+  Result<attach::ProbeSpec> spec = attach::parse_probe_spec({text, size});
   if (!spec) return fail(lua, spec.error());
   push(lua, spec->text());
   push(lua, attach::to_string(spec->kind));

@@ -258,6 +258,7 @@ describe("names", function()
         "hint: attach one", "obj.programs.NAME:attach" },
       { attach "'xpd:lo'", "'xpd:lo': unknown kind of probe 'xpd'",
         "did you mean 'xdp'?" },
+      { attach "'xdp:lo\\0x'", "a probe's spec has a zero byte behind 'xdp:lo'" },
       { attach "'t:sched:sched_switch'", "unknown kind of probe 't'",
         "hint: bpftrace's t is tracepoint:CATEGORY:EVENT here" },
       { attach "'profile:hz:99'",
