@@ -45,6 +45,9 @@ local CHECKS = {
     work = "cat /proc/version" },
   ["How much each program reads at a time"] = { '"comm":"cat","data":%[.-"count":[1-9]',
     work = "cat /proc/version" },
+  ["How much each program reads in all, and on average"] = {
+    '{"count":%d+,"sum":%d+,"avg":[%d.]+,"min":%d+,"max":%d+,"comm":"cat"}',
+    work = "cat /proc/version" },
   ["What the scheduler does in five seconds"] = {
     '{"count":[1-9]%d*,"probe":"tracepoint:sched:sched_switch"}', work = "sleep 0.1" },
   ["Where the kernel spends its time"] = { '{"count":[1-9]%d*,"kstack":%["',

@@ -1,4 +1,5 @@
 -- Quick probes: expressions, columns, each verb on real events, hot swap without a miss.
+local ffi = require "ffi"
 local expression = require "bpf.quick.expression"
 local kernel = require "kernel"
 local quick = require "bpf.quick"
@@ -210,6 +211,25 @@ describe("hist and lhist", function()
     expect.equal(n.data[1].slots, { [0] = 1000 })
     expect.equal(n.data[1].key, { pid = actor.pid })
     for _, each in ipairs { p, q, n } do each:stop() end
+  end)
+end)
+
+describe("stats", function()
+  it("has the sum, average, least and most of a value, by key", function()
+    ffi.cdef "long lseek(int fd, long offset, int whence);"
+    local p = quick.stats("tracepoint:syscalls:sys_enter_lseek", "(s64)args->offset", {
+      by = "args->whence == 2 as late", filter = "args->fd == 999999",
+      pid = support.pid })
+    expect.equal(p.data, {})
+    for _, offset in ipairs { 10, -2 ^ 40, 20, 60 } do ffi.C.lseek(999999, offset, 0) end
+    ffi.C.lseek(999999, 7, 2)
+    ffi.C.lseek(999999, 8, 2)
+    local sum = 90 - 2 ^ 40
+    expect.equal(p.data, {
+      { late = 1, count = 2, sum = 15, avg = 7.5, min = 7, max = 8 },
+      { late = 0, count = 4, sum = sum, avg = sum / 4, min = -2 ^ 40, max = 60 },
+    })
+    p:stop()
   end)
 end)
 

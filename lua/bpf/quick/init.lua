@@ -200,6 +200,18 @@ function M.lhist(specs, value, low, high, step, options)
   })
 end
 
+--- Number, sum, average, least and most of a value (64 bits with a sign).
+---@param specs string|string[]
+---@param value string C expression
+---@param options {by: string?, filter: string?, pid: integer?}?
+---@return bpf.quick.Handle
+function M.stats(specs, value, options)
+  expect_text(value, "stats", "the value")
+  local given = checked("stats", options, { by = "string" })
+  return start("stats", specs, columns_of(given.by), given,
+               { value = expression.with_comparisons(value) })
+end
+
 local UNITS = { ns = 1, us = 1000, ms = 1000000, s = 1000000000 }
 
 --- The time between an entry and its return, as a histogram by powers of two.

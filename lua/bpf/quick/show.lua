@@ -140,6 +140,36 @@ local function counts(self)
   return rows
 end
 
+--- What the CPUs have of one key; nothing where none has a value yet.
+local function add_up(row, each_cpu)
+  row.count, row.sum = row.count or 0, row.sum or 0
+  for _, one in ipairs(each_cpu) do
+    if one.count > 0 then
+      row.count, row.sum = row.count + one.count, row.sum + one.sum
+      if not row.min or one.min < row.min then row.min = one.min end
+      if not row.max or one.max > row.max then row.max = one.max end
+    end
+  end
+  row.avg = row.count > 0 and tonumber(row.sum) / tonumber(row.count) or nil
+end
+
+local function statistics(self)
+  local rows, by_name = {}, {}
+  for key, each_cpu in self.object.maps.quick_counts:pairs() do
+    local row = row_of(self, key)
+    local name = sort_key(row, self.request.columns)
+    add_up(by_name[name] or row, each_cpu)
+    if not by_name[name] and row.count > 0 then
+      rows[#rows + 1], by_name[name] = row, row
+    end
+  end
+  table.sort(rows, function(a, b)
+    if a.sum ~= b.sum then return a.sum > b.sum end
+    return sort_key(a, self.request.columns) < sort_key(b, self.request.columns)
+  end)
+  return rows
+end
+
 --- Section text -> {row, slots}; one section "" where there are no columns.
 local function histograms(self)
   local sections, list = {}, {}
@@ -157,11 +187,13 @@ local function histograms(self)
 end
 
 --- What has been counted: for counts a list of {column = value, count = n}, most first;
+--- for stats() one of {column = value, count =, sum =, avg =, min =, max =};
 --- for histograms {slot = n}, or with `by` a list of {key = {column = value}, slots =}.
 ---@return table
 function M.data(self)
   if self.last then return self.last end
   if not self.object or self.request.verb == "trace" then return {} end
+  if self.request.verb == "stats" then return statistics(self) end
   if not self.request.slot then return counts(self) end
   local list = histograms(self)
   if #self.request.columns > 0 then return list end
@@ -204,6 +236,15 @@ local function print_histogram(self, slots, key, continues)
   end
 end
 
+local function number(name, format)
+  return { name = name, key = name:lower(), width = 10, align = "right", format = format }
+end
+
+-- The columns before those of the key.
+local BEFORE = { count = { number "COUNT" },
+                 stats = { number "COUNT", number "SUM", number("AVG", "%.1f"),
+                           number "MIN", number "MAX" } }
+
 --- Prints what has been counted so far.
 ---@param self bpf.quick.Handle
 ---@param most integer? rows at most
@@ -218,8 +259,7 @@ function M.print(self, most)
     end
     return
   end
-  local tbl = output.api.table(columns_of(self, { { name = "count", width = 10,
-                                                    align = "right" } }))
+  local tbl = output.api.table(columns_of(self, BEFORE[request.verb] or BEFORE.count))
   tbl:header()
   for place = 1, math.min(most or #data, #data) do
     tbl:row(data[place])

@@ -26,7 +26,7 @@ local M = {}
 
 local STRUCT = { trace = "quick_row" }
 local TEMPLATE = { trace = "quick_trace", count = "quick_count", hist = "quick_hist",
-                   latency = "quick_latency" }
+                   latency = "quick_latency", stats = "quick_stats" }
 
 local function sorted_keys(set)
   local keys = {}

@@ -22,6 +22,8 @@ local TOPICS = {
               'hist("tracepoint:syscalls:sys_exit_read", "args->ret")' } },
   { "lhist", { "lhist(probe, value, low, high, step)", "a histogram by equal steps",
                'lhist("tracepoint:syscalls:sys_exit_read", "args->ret", 0, 4096, 64)' } },
+  { "stats", { "stats(probe, value, {by=, filter=})", "sum, average, least and most",
+               'stats("tracepoint:syscalls:sys_exit_read", "args->ret")' } },
   { "latency", { "latency(probe, {by=, unit=})", "the time from entry to return",
                  'latency("tracepoint:syscalls:sys_enter_fsync", {unit = "us"})' } },
   { "stacks", { "stacks(probe, {by=, user=})", "counts stacks",

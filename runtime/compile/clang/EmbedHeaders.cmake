@@ -9,6 +9,7 @@ set(EBL_OWN_HEADERS
     ebpf_lua.h kernel.h maps.h helpers_extra.h tracing_extra.h core_read_extra.h
     usdt.h counts.h tasks.h scope.h target.h
     quick.h quick_trace.h quick_count.h quick_hist.h quick_latency.h
+    quick_stats.h
     bcc.h bcc_helpers.h bcc_maps.h bcc_probes.h bcc_proto.h)
 
 # Appends `path` with the text of `file` to the caller's variable `entries`.
