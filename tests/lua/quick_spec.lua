@@ -6,6 +6,11 @@ local quick = require "bpf.quick"
 local support = require "support"
 local program = require "program"
 
+ffi.cdef [[
+int getppid(void);
+long lseek(int fd, long offset, int whence);
+]]
+
 local ACTOR = arg[0]:match("^(.*)/[^/]*$") .. "/actor.lua"
 
 --- Starts `count` getppid calls in a process of its own once released; in it, `pid`.
@@ -102,6 +107,18 @@ describe("count", function()
     p:stop()
     expect.equal(p.data[1].count, 2000)
     expect.equal(#quick.running(), 0)
+  end)
+
+  it("takes several probes with commas between them", function()
+    local p = quick.count(GETPPID .. ", tracepoint:syscalls:sys_exit_getppid,"
+                          .. "tracepoint:syscalls:sys_enter_gett*", "probe",
+                          { pid = support.pid })
+    for _ = 1, 5 do ffi.C.getppid() end
+    expect.equal(p.data, {
+      { count = 5, probe = GETPPID },
+      { count = 5, probe = "tracepoint:syscalls:sys_exit_getppid" },
+    })
+    p:stop()
   end)
 
   it("names the probe of a pattern", function()
@@ -216,7 +233,6 @@ end)
 
 describe("stats", function()
   it("has the sum, average, least and most of a value, by key", function()
-    ffi.cdef "long lseek(int fd, long offset, int whence);"
     local p = quick.stats("tracepoint:syscalls:sys_enter_lseek", "(s64)args->offset", {
       by = "args->whence == 2 as late", filter = "args->fd == 999999",
       pid = support.pid })

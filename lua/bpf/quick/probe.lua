@@ -249,6 +249,21 @@ function M.new(spec, names)
   return probe
 end
 
+--- The specs between commas: one begins where a kind of probe is named ("kprobe:a,b" is
+--- one).
+local function specs_in(text)
+  if type(text) ~= "string" then return { text } end
+  local specs, from = {}, 1
+  for comma, kind in text:gmatch "(),%s*([%w_%.]+):" do
+    if KINDS[kind] then
+      specs[#specs + 1] = text:sub(from, comma - 1)
+      from = text:find("%S", comma + 1)
+    end
+  end
+  specs[#specs + 1] = text:sub(from)
+  return specs
+end
+
 --- The probes of a spec, a pattern or a list of these.
 ---@param specs string|string[]
 ---@param names table<string, boolean>? what the expressions mention; default: anything
@@ -256,7 +271,11 @@ end
 function M.all(specs, names)
   local found = {}
   for _, spec in ipairs(type(specs) == "table" and specs or { specs }) do
-    for _, each in ipairs(probes.list(spec)) do found[#found + 1] = M.new(each, names) end
+    for _, part in ipairs(specs_in(spec)) do
+      for _, each in ipairs(probes.list(part)) do
+        found[#found + 1] = M.new(each, names)
+      end
+    end
   end
   if #found == 0 then errors.misuse("there is no probe in the list") end
   return found
