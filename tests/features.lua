@@ -144,6 +144,11 @@ local function results(text)
   return out
 end
 
+--- A report without the place of the tree: its files are named from there.
+local function within(root, text)
+  return (text:gsub((root .. "/"):gsub("%p", "%%%0"), ""))
+end
+
 --- How a feature did on one machine: the word for its cell and what explains it.
 local function verdict_of(row, machine)
   if not machine or not machine.complete then return "not tried" end
@@ -260,6 +265,7 @@ local function self_test()
   assert(page:find("| one | not tried | yes | not tried |", 1, true), page)
   assert(page:find("| two | not tried | no (1) | not tried |", 1, true), page)
   assert(page:find("1. cannot attach: EPERM (Operation not permitted)\n", 1, true), page)
+  assert(within("/a-b/c", "at /a-b/c/tests/x.lua:3: no") == "at tests/x.lua:3: no")
   local failed = results("boot 3 s, 6.1.0\nFAIL attach.A.b (exit code 1)\nend 0 1 0\n")
   page = document(text, { { name = "6.1", results = failed } })
   assert(page:find("| one | FAILED (1) |", 1, true), page)
@@ -283,7 +289,8 @@ elseif command == "table" and folder then
   local versions = matches(("bash %s/tests/vm/kernel.sh --list"):format(tree))
   for _, version in ipairs(versions) do
     local ok, text = pcall(read, ("%s/%s.results"):format(folder, version))
-    machines[#machines + 1] = { name = version, results = ok and results(text) or nil }
+    machines[#machines + 1] = {
+      name = version, results = ok and results(within(tree, text)) or nil }
   end
   io.write(document(read(tree .. "/tests/features.list"), machines))
 else
