@@ -1,6 +1,7 @@
 -- The arguments of probes, by kind: what `args->`, a prototype or a USDT argument is.
 local host = require "bpf.host"
 local errors = require "bpf.errors"
+local tracepoint_format = require "bpf.tracepoint_format"
 local user_prototype = require "bpf.quick.user_prototype"
 
 local M = {}
@@ -28,23 +29,12 @@ local function values_of(type_)
   return enums[type_] or nil
 end
 
---- The fields of a tracepoint, from its format in tracefs. Those that every tracepoint
---- has are left out.
 local function tracepoint_fields(name)
-  local path = ("%s/events/%s/format"):format(errors.check(host.tracefs()),
-                                              (name:gsub(":", "/")))
-  local file, arguments = io.open(path), {}
-  if not file then return arguments end
-  for line in file:lines() do
-    local text, offset, size = line:match("field:(.-);%s*offset:(%d+);%s*size:(%d+);")
-    local type_, field, dimension = (text or ""):match("^(.-)%s*([%w_]+)(%[?[%w_]*%]?)$")
-    if field and not field:find("^common_") then
-      arguments[#arguments + 1] = { name = field, type = type_ .. dimension,
-                                    offset = tonumber(offset), size = tonumber(size),
-                                    values = values_of(type_) }
-    end
+  local arguments = {}
+  for i, field in ipairs(errors.check(tracepoint_format.fields(name))) do
+    arguments[i] = { name = field.name, type = field.type, offset = field.offset,
+                     size = field.size, values = values_of(field.base) }
   end
-  file:close()
   return arguments
 end
 

@@ -16,7 +16,9 @@ local M = {}
 ---@field hidden boolean? shown in JSON and CSV only
 ---@field user boolean? a stack of the process, not of the kernel
 
-local STRING_SIZE, JOIN_SIZE, MOST_SIZE = 64, 192, 256
+--- Bytes of a string column, where no length is given.
+M.STRING_SIZE = 64
+local JOIN_SIZE, MOST_SIZE = 192, 256
 
 local OPEN = { ["("] = ")", ["["] = "]", ["{"] = "}" }
 local CLOSE = { [")"] = true, ["]"] = true, ["}"] = true }
@@ -195,8 +197,8 @@ local function size_of(text, words, usual)
 end
 
 local CALLS = {
-  str = { form = "string", size = STRING_SIZE, most = 2 },
-  buf = { form = "bytes", size = STRING_SIZE, most = 2 },
+  str = { form = "string", size = M.STRING_SIZE, most = 2 },
+  buf = { form = "bytes", size = M.STRING_SIZE, most = 2 },
   join = { form = "join", size = JOIN_SIZE, most = 1 },
   ntop = { form = "address", most = 1 },
 }

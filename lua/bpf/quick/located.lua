@@ -1,11 +1,9 @@
 -- Fields of tracepoints that are elsewhere in the record, with their place in their stead
 -- (__data_loc, __rel_loc): args->NAME is a pointer to them.
-local host = require "bpf.host"
 local expression = require "bpf.quick.expression"
+local tracepoint_format = require "bpf.tracepoint_format"
 
 local M = {}
-
-local STRING_SIZE = 64
 
 -- Place and length are the halves of the word; a __rel_loc counts from behind itself.
 local ADDRESS = {
@@ -13,48 +11,24 @@ local ADDRESS = {
   rel_loc = "(const char *)&(args)->rel_loc_%s + 4 + ((args)->rel_loc_%s & 0xffff)",
 }
 
---- The lines of a tracepoint's format file that say a field of its own.
----@param probe bpf.quick.Probe
----@return string[]
-function M.format_lines(probe)
-  local lines = {}
-  local event = probe.spec:match "^tracepoint:(.+)$"
-  local file = event and host.tracefs()
-               and io.open(("%s/events/%s/format"):format(host.tracefs(),
-                                                          (event:gsub(":", "/"))))
-  if not file then return lines end
-  for line in file:lines() do
-    if line:find "^%s*field:" and not line:find "[%s]common_[%w_]+[%[%]%d]*;" then
-      lines[#lines + 1] = line
-    end
-  end
-  file:close()
-  return lines
-end
-
 ---@class bpf.quick.Located
 ---@field type string of its elements
 ---@field address string C expression of `args`
 
----@param probe bpf.quick.Probe
+---@param probe bpf.quick.Probe keeps them
 ---@return table<string, bpf.quick.Located> by the field's name
 local function fields(probe)
-  local found = {}
-  for _, line in ipairs(M.format_lines(probe)) do
-    local where, type_, name = line:match "field:__(%a+_loc)%s+(.-)%[?%]?%s+([%w_]+);"
+  if probe.located then return probe.located end
+  local event, found = probe.spec:match "^tracepoint:(.+)$", {}
+  for _, field in ipairs(event and tracepoint_format.fields(event) or {}) do
+    local where, type_ = field.type:match "^__(%a+_loc)%s+(.-)%[?%]?$"
     if ADDRESS[where] then
-      found[name] = { type = type_, address = ADDRESS[where]:gsub("%%s", name) }
+      found[field.name] = { type = type_,
+                            address = ADDRESS[where]:gsub("%%s", field.name) }
     end
   end
+  probe.located = found
   return found
-end
-
-local function uses_args(request)
-  local texts = { request.filter or "", request.value or "" }
-  for _, column in ipairs(request.columns) do
-    texts[#texts + 1] = column.argument or column.text
-  end
-  return table.concat(texts, " "):find("args", 1, true) ~= nil
 end
 
 --- `args->NAME` in a text as a macro's call; what compares it compares what it points to.
@@ -81,17 +55,17 @@ function M.show_strings(columns, probe)
     local name = column.form == "value" and column.text:match "^args%s*%->%s*([%w_]+)$"
     local field = name and fields(probe)[name]
     if field and field.type:find "char$" then
-      column.form, column.argument, column.size = "string", column.text, STRING_SIZE
+      column.form, column.argument, column.size = "string", column.text,
+                                                  expression.STRING_SIZE
     end
   end
 end
 
 --- The request with such fields as macros, and their names; itself and nil without any.
----@param request bpf.quick.Request
+---@param request bpf.quick.Request mentions `args`
 ---@return bpf.quick.Request
 ---@return string[]? names
 function M.rewritten(request)
-  if not uses_args(request) then return request, nil end
   local names, list = {}, {}
   for _, group in ipairs(request.groups) do
     for name in pairs(fields(group[1])) do

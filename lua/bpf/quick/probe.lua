@@ -4,7 +4,7 @@ local host = require "bpf.host"
 local errors = require "bpf.errors"
 local nearest = require "bpf.nearest"
 local probes = require "bpf.probes"
-local located = require "bpf.quick.located"
+local tracepoint_format = require "bpf.tracepoint_format"
 local user_prototype = require "bpf.quick.user_prototype"
 
 local M = {}
@@ -17,6 +17,7 @@ local M = {}
 ---@field args string? the C type of `args`, without the star
 ---@field declaration string? C text that defines that type
 ---@field cookies boolean whether one program can serve several of them
+---@field located table<string, bpf.quick.Located>? set by bpf.quick.located
 
 --- Probes that one program serves. It tells them apart by their cookies, or, `apart`, by
 --- an entry program that each of them has.
@@ -389,8 +390,9 @@ end
 function M.argument_names(probe)
   local names = {}
   for name in (probe.members or ""):gmatch("([%w_]+);\n") do names[#names + 1] = name end
-  for _, line in ipairs(located.format_lines(probe)) do
-    names[#names + 1] = line:match("([%w_]+)[%[%]%d]*;")
+  local event = probe.spec:match "^tracepoint:(.+)$"
+  for _, field in ipairs(event and tracepoint_format.fields(event) or {}) do
+    names[#names + 1] = field.name
   end
   return names
 end

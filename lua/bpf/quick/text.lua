@@ -144,9 +144,11 @@ end
 ---@param request bpf.quick.Request
 ---@return string
 function M.of(request)
-  local located_names
-  request, located_names = located.rewritten(request)
   local columns, filter = mentioned(request)
+  local located_names
+  if columns.args or filter.args then
+    request, located_names = located.rewritten(request)
+  end
   local first = request.groups[1][1]
   local lines = {}
   local function put(text, ...) lines[#lines + 1] = text:format(...) end
