@@ -105,11 +105,6 @@ function M.follow(self)
   end)
 end
 
-local function by_count(a, b)
-  if a.count ~= b.count then return a.count > b.count end
-  return a.order < b.order
-end
-
 local function sort_key(row, columns)
   local parts = {}
   for i, column in ipairs(columns) do
@@ -119,55 +114,40 @@ local function sort_key(row, columns)
   return table.concat(parts, "\0")
 end
 
---- Keys that look alike (user stacks, in the same functions) are one row.
-local function counts(self)
-  local rows, order, by_order = {}, {}, {}
-  for key, count in self.object.maps.quick_counts:pairs() do
+--- A row for each key, those with the largest `amount` first. Keys that look alike (user
+--- stacks, in the same functions) are one row.
+---@param add fun(row: table, value: any) puts what the map has of a key into its row
+local function rows_by(self, amount, add)
+  local rows, names, by_name = {}, {}, {}
+  for key, value in self.object.maps.quick_counts:pairs() do
     local row = row_of(self, key)
     local name = sort_key(row, self.request.columns)
-    local known = by_order[name]
-    if known then
-      known.count = known.count + count
-    else
-      row.count = count
-      rows[#rows + 1], order[row], by_order[name] = row, name, row
+    local known = by_name[name]
+    add(known or row, value)
+    if not known and row[amount] then
+      rows[#rows + 1], names[row], by_name[name] = row, name, row
     end
   end
   table.sort(rows, function(a, b)
-    return by_count({ count = a.count, order = order[a] },
-                    { count = b.count, order = order[b] })
+    if a[amount] ~= b[amount] then return a[amount] > b[amount] end
+    return names[a] < names[b]
   end)
   return rows
 end
 
---- What the CPUs have of one key; nothing where none has a value yet.
-local function add_up(row, each_cpu)
-  row.count, row.sum = row.count or 0, row.sum or 0
+local function add_count(row, count) row.count = (row.count or 0) + count end
+
+--- What the CPUs have of a key; nothing where none has a value yet.
+local function add_statistics(row, each_cpu)
   for _, one in ipairs(each_cpu) do
     if one.count > 0 then
-      row.count, row.sum = row.count + one.count, row.sum + one.sum
+      add_count(row, one.count)
+      row.sum = (row.sum or 0) + one.sum
       if not row.min or one.min < row.min then row.min = one.min end
       if not row.max or one.max > row.max then row.max = one.max end
+      row.avg = tonumber(row.sum) / tonumber(row.count)
     end
   end
-  row.avg = row.count > 0 and tonumber(row.sum) / tonumber(row.count) or nil
-end
-
-local function statistics(self)
-  local rows, by_name = {}, {}
-  for key, each_cpu in self.object.maps.quick_counts:pairs() do
-    local row = row_of(self, key)
-    local name = sort_key(row, self.request.columns)
-    add_up(by_name[name] or row, each_cpu)
-    if not by_name[name] and row.count > 0 then
-      rows[#rows + 1], by_name[name] = row, row
-    end
-  end
-  table.sort(rows, function(a, b)
-    if a.sum ~= b.sum then return a.sum > b.sum end
-    return sort_key(a, self.request.columns) < sort_key(b, self.request.columns)
-  end)
-  return rows
 end
 
 --- Section text -> {row, slots}; one section "" where there are no columns.
@@ -193,8 +173,8 @@ end
 function M.data(self)
   if self.last then return self.last end
   if not self.object or self.request.verb == "trace" then return {} end
-  if self.request.verb == "stats" then return statistics(self) end
-  if not self.request.slot then return counts(self) end
+  if self.request.verb == "stats" then return rows_by(self, "sum", add_statistics) end
+  if not self.request.slot then return rows_by(self, "count", add_count) end
   local list = histograms(self)
   if #self.request.columns > 0 then return list end
   return list[1] and list[1].slots or {}
@@ -259,7 +239,7 @@ function M.print(self, most)
     end
     return
   end
-  local tbl = output.api.table(columns_of(self, BEFORE[request.verb] or BEFORE.count))
+  local tbl = output.api.table(columns_of(self, BEFORE[request.verb]))
   tbl:header()
   for place = 1, math.min(most or #data, #data) do
     tbl:row(data[place])
