@@ -10,6 +10,13 @@ local function is_int(value)
          and value < 2 ^ 31
 end
 
+--- Whether the kernel can have such a number: unsigned, of 32 bits.
+---@param value number
+---@return boolean
+function M.is_u32(value)
+  return value % 1 == 0 and value >= 0 and value < 2 ^ 32
+end
+
 ---@param call string the function that takes them, for the message
 ---@param options any
 ---@param types table<string, string> the Lua type of each option, "any", or "integer":
@@ -61,7 +68,7 @@ local EXISTING = { path = "string", id = "number", name = "string" }
 ---@return string|integer what
 function M.existing(call, options)
   local how, what = M.one_of(call, options, EXISTING, "path, id and name")
-  if how == "id" and (what % 1 ~= 0 or what < 0 or what >= 2 ^ 32) then
+  if how == "id" and not M.is_u32(what) then
     errors.misuse(("%s: id is a number of the kernel's, got %s"):format(call, what))
   end
   return how, what

@@ -44,10 +44,9 @@ local PLAIN = { array_of_maps = "u32", hash_of_maps = "u32", prog_array = "u32",
                 perf_event_array = "u32", cgroup_array = "u32", xskmap = "u32",
                 sockmap = "u64", stack_trace = "u64[127]" }
 
---- A number of the kernel's, which are unsigned and have 32 bits.
 local function number(options, name)
   local value = options[name]
-  if value and (value % 1 ~= 0 or value < 0 or value >= 2 ^ 32) then
+  if value and not option_table.is_u32(value) then
     errors.misuse(("bpf.create_map: %s is an integer from 0 to 2^32-1, got %s")
                   :format(name, value))
   end

@@ -8,11 +8,14 @@
 namespace ebl::load {
 namespace {
 
-Error refusal(const bpf_map* declared, Code code, const std::string& why) {
+/// `which` map it is: "exists".
+Error refusal(const bpf_map* declared, const std::string& which, Code code,
+              const std::string& why, std::string hint = "") {
   return Error{.stage = Stage::load,
                .code = code,
                .message = "map '" + std::string(bpf_map__name(declared)) +
-                          "' cannot use the map that exists: " + why};
+                          "' cannot use the map that " + which + ": " + why,
+               .hint = std::move(hint)};
 }
 
 std::string difference(const bpf_map* declared, const bpf_map_info& found) {
@@ -48,11 +51,11 @@ Result<void> reuse_map(bpf_map* declared, int fd) {
   bpf_map_info found{};
   __u32 size = sizeof(found);
   if (const int failure = bpf_obj_get_info_by_fd(fd, &found, &size); failure != 0)
-    return refusal(declared, Code::io, errno_text(-failure));
+    return refusal(declared, "exists", Code::io, errno_text(-failure));
   if (std::string why = difference(declared, found); !why.empty())
-    return refusal(declared, Code::invalid, why);
+    return refusal(declared, "exists", Code::invalid, why);
   if (const int failure = bpf_map__reuse_fd(declared, fd); failure != 0)
-    return refusal(declared, Code::io, errno_text(-failure));
+    return refusal(declared, "exists", Code::io, errno_text(-failure));
   return {};
 }
 
@@ -64,11 +67,8 @@ Result<void> check_pin(const bpf_map* declared) {
   if (!pinned || bpf_obj_get_info_by_fd(pinned.get(), &found, &size) != 0) return {};
   const std::string why = difference(declared, found);
   if (why.empty()) return {};
-  return Error{.stage = Stage::load,
-               .code = Code::invalid,
-               .message = "map '" + std::string(bpf_map__name(declared)) +
-                          "' cannot use the map that is pinned at " + path + ": " + why,
-               .hint = "declare it as that one is, or remove the pin"};
+  return refusal(declared, std::string("is pinned at ") + path, Code::invalid, why,
+                 "declare it as that one is, or remove the pin");
 }
 
 }  // namespace ebl::load
