@@ -104,7 +104,7 @@ std::uint32_t RingReader::peek_run() noexcept {
   std::uint64_t count = 1;
   while (count < looked && header_at(count * stride) == header) count++;
   if (count < kShortRun && start + count * stride < end) return 0;
-  if (kLoadsInOrder && count == looked) count = most;
+  if (count == looked) count = most;
   run_ = {.first = first + BPF_RINGBUF_HDR_SZ,
           .headers = first,
           .header = header,
