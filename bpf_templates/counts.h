@@ -5,17 +5,23 @@
 
 #include <ebl/ebpf_lua.h>
 
+/* The value of a key, which begins as `first`; NULL where the map is full. */
+static __always_inline void *lookup_or_add(void *map, const void *key, const void *first)
+{
+	void *value = bpf_map_lookup_elem(map, key);
+
+	if (!value) {
+		bpf_map_update_elem(map, key, first, BPF_NOEXIST);
+		value = bpf_map_lookup_elem(map, key);
+	}
+	return value;
+}
+
 /* Adds to the u64 of a key, which begins at zero. */
 static __always_inline void count_add(void *map, const void *key, __u64 amount)
 {
-	__u64 *count = bpf_map_lookup_elem(map, key);
+	__u64 zero = 0, *count = lookup_or_add(map, key, &zero);
 
-	if (!count) {
-		__u64 zero = 0;
-
-		bpf_map_update_elem(map, key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(map, key);
-	}
 	if (count)
 		__sync_fetch_and_add(count, amount);
 }

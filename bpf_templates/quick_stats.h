@@ -9,12 +9,8 @@ PERCPU_HASH(quick_counts, struct quick_key, struct quick_stats, QUICK_ENTRIES);
 
 static __always_inline void quick_stats_add(const struct quick_key *key, __s64 value)
 {
-	struct quick_stats none = {}, *stats = bpf_map_lookup_elem(&quick_counts, key);
+	struct quick_stats none = {}, *stats = lookup_or_add(&quick_counts, key, &none);
 
-	if (!stats) {
-		bpf_map_update_elem(&quick_counts, key, &none, BPF_NOEXIST);
-		stats = bpf_map_lookup_elem(&quick_counts, key);
-	}
 	if (!stats)
 		return;
 	if (!stats->count || value < stats->min)
