@@ -130,13 +130,9 @@ local obj = scope.load(args, {
 
       if (!is_target(bpf_get_current_pid_tgid() >> 32))
         return 0;
-      calls = bpf_map_lookup_elem(&threads, &key);
-      if (!calls) {
-        bpf_map_update_elem(&threads, &key, &no_calls, BPF_NOEXIST);
-        calls = bpf_map_lookup_elem(&threads, &key);
-        if (!calls)
-          return 0;
-      }
+      calls = lookup_or_add(&threads, &key, &no_calls);
+      if (!calls)
+        return 0;
       function = FUNCTION(ctx);
       level = calls->level;
       for (int i = 0; i < LEVELS; i++) {
